@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Choosing the handler of a decoded instruction. Each family's file offers a
+ * bind function that returns its handler or NULL when the operation is not
+ * its own; block.c asks them in turn and falls back to #UD. Mode-dependent
+ * choices are made here once: vp->mode is part of a block's key.
+ */
+#pragma once
+
+#include "decode.h"
+#include "vp.h"
+
+/* Integer moves, arithmetic, logic, shifts, bits, stack, near branches. */
+insn_fn *bind_integer(const struct soft_vp *vp, const struct insn *in);
+/* MOVS CMPS STOS LODS SCAS INS OUTS and IN, OUT. */
+insn_fn *bind_string(const struct soft_vp *vp, const struct insn *in);
+/* Segments, far transfers, interrupts, control/debug/model registers. */
+insn_fn *bind_system(const struct soft_vp *vp, const struct insn *in);
+/* x87, MMX, SSE, AVX, BMI and whatever the host executes for us; XSAVE. */
+insn_fn *bind_native(struct soft_vp *vp, const struct insn *in);
+
+/* True when the CPU model offers what @in needs. (sys.c) */
+bool soft_feature_ok(const struct soft_vp *vp, const struct insn *in);
+
+/* Effective address of @in's memory operand without segment: wrapped to the
+ * address size. */
+static inline uint64_t insn_ea(const struct soft_vp *vp, const struct insn *in)
+{
+	const uint64_t *gpr = vp->hv.regs.gpr;
+	uint64_t ea = (uint64_t)(int64_t)in->disp;
+
+	ea += in->base == INSN_REG_RIP ? vp->hv.regs.rip : gpr[in->base];
+	ea += gpr[in->index] << in->scale;
+	if (in->addrsize == 8)
+		return ea;
+	return in->addrsize == 4 ? (uint32_t)ea : (uint16_t)ea;
+}
+
+/* Linear address of offset @off in segment @seg for @size bytes: adds the
+ * base and, outside flat modes, checks the limit and type (raises #GP or
+ * #SS). (seg.c) */
+uint64_t seg_linear_checked(struct soft_vp *vp, unsigned int seg, uint64_t off,
+			    unsigned int size, bool write);
+
+static inline uint64_t seg_linear(struct soft_vp *vp, unsigned int seg,
+				  uint64_t off, unsigned int size, bool write)
+{
+	if (vp->mode & SOFT_MODE_64) {
+		if (seg >= X86_FS)
+			off += vp->hv.regs.seg[seg].base;
+		return off;
+	}
+	if ((vp->mode & SOFT_MODE_FLAT) && seg < X86_FS)
+		return (uint32_t)off;
+	return seg_linear_checked(vp, seg, off, size, write);
+}
+
+/* Linear address of @in's memory operand. */
+static inline uint64_t insn_linear(struct soft_vp *vp, const struct insn *in,
+				   unsigned int size, bool write)
+{
+	return seg_linear(vp, in->seg, insn_ea(vp, in), size, write);
+}
