@@ -17,8 +17,8 @@ typedef struct {
 	uint64_t v;
 } gva_t;
 
-#define GPA(x) ((gpa_t){ (x) })
-#define GVA(x) ((gva_t){ (x) })
+#define GPA(x) ((gpa_t){(x)})
+#define GVA(x) ((gva_t){(x)})
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (UINT64_C(1) << PAGE_SHIFT)

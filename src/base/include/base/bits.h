@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BIT(n)	 (UINT32_C(1) << (n))
+#define BIT(n)   (UINT32_C(1) << (n))
 #define BIT64(n) (UINT64_C(1) << (n))
 
 /* Bits @hi down to @lo set, both included. */
