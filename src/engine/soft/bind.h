@@ -46,14 +46,20 @@ static inline uint64_t seg_linear(struct soft_vp *vp, unsigned int seg,
 				  uint64_t off, unsigned int size, bool write)
 {
 	if (vp->mode & SOFT_MODE_64) {
-		if (seg >= X86_FS)
+		if (seg == X86_FS || seg == X86_GS)
 			off += vp->hv.regs.seg[seg].base;
-		return off;
+		return off; /* INSN_SEG_FLAT included */
 	}
 	if ((vp->mode & SOFT_MODE_FLAT) && seg < X86_FS)
 		return (uint32_t)off;
 	return seg_linear_checked(vp, seg, off, size, write);
 }
+
+/*
+ * May @width bytes at @port be accessed (SDM 1, 19.5: IOPL, else the TSS's
+ * bitmap)? Raises #GP, or the fault of reading the TSS; returns true. (sys.c)
+ */
+bool seg_io_allowed(struct soft_vp *vp, uint16_t port, unsigned int width);
 
 /* Linear address of @in's memory operand. */
 static inline uint64_t insn_linear(struct soft_vp *vp, const struct insn *in,
