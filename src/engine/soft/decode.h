@@ -174,7 +174,7 @@ enum insn_width {
 	OPW_QQ,    /* 32 bytes */
 	OPW_V,     /* opsize */
 	OPW_Z,     /* 2 with opsize 2, else 4 */
-	OPW_Y,     /* 4, or 8 with W in 64-bit mode; = opsize where used */
+	OPW_Y,     /* 4, or 8 with W in 64-bit mode */
 	OPW_X,     /* vector length, 16 or 32 */
 	OPW_XH,    /* half of it */
 	OPW_XQ,    /* a quarter */
@@ -311,13 +311,21 @@ enum insn_feature {
 #define INSN_ONLY64    0x0002u /* only in 64-bit mode */
 #define INSN_NOTREAL   0x0004u /* #UD in real and V86 mode */
 #define INSN_LOCKABLE  0x0008u /* LOCK allowed; only with a memory operand */
-#define INSN_PRIV      0x0010u /* needs CPL 0 (#GP), whatever the operands */
+#define INSN_PRIV      0x0010u /* needs CPL 0, whatever the operands */
 #define INSN_UNALIGNED 0x0020u /* legacy SSE m128 without alignment rule */
 #define INSN_ALIGNED   0x0040u /* memory operand aligned to its width */
-#define INSN_ALIGN64   0x0080u /* XSAVE area: 64 bytes; FXSAVE has ALIGNED */
-#define INSN_COUNT_FLAGS                                                       \
-	0x0100u /* flags as listed only for non-zero count;                    \
-		 * count 0 leaves them; OF defined by 1 */
+#define INSN_ALIGN64   0x0080u /* XSAVE area: aligned to 64 bytes */
+/*
+ * The flags depend on a count (CL, imm8, rCX of REP): count zero leaves them
+ * all alone. Shifts and rotates: OF is defined for count one only, CF of
+ * SHL/SHR/SHLD/SHRD is undefined from the operand's width on.
+ */
+#define INSN_COUNT_FLAGS 0x0100u
+#define INSN_PLUS_R      0x0200u  /* opcode's low three bits: a register */
+#define INSN_PLUS_CC     0x0400u  /* opcode's low four bits: a condition */
+#define INSN_NOMOD       0x0800u  /* ModRM.mod ignored: always a register */
+#define INSN_CHECK_REG   0x8000u  /* not every CR, DR, segment exists */
+#define INSN_VSIB_MEM    0x10000u /* needs SIB; index is a vector register */
 /* Operand size rule; 0 means 2 or 4 by mode and 66, 8 with W. */
 #define INSN_OS_MASK 0x7000u
 #define INSN_OS_BYTE 0x1000u
@@ -325,10 +333,7 @@ enum insn_feature {
 #define INSN_OS_F64  0x3000u /* 64-bit mode: 8 always */
 #define INSN_OS_Y    0x4000u /* 4, in 64-bit mode 8 with W; 66 is no size */
 #define INSN_OS_CR   0x5000u /* 4, in 64-bit mode 8 */
-/* Opcode's low bits: eight registers, sixteen conditions. */
-#define INSN_PLUS_R  0x0200u
-#define INSN_PLUS_CC 0x0400u
-#define INSN_NOMOD   0x0800u /* ModRM.mod ignored: always a register */
+#define INSN_OS_Z    0x6000u /* 2 or 4 by mode and 66; W ignored */
 
 /* Which encodings an entry takes: ModRM, VEX and mode, see optable.h. */
 struct insn_pattern {
@@ -345,8 +350,9 @@ struct insn_desc {
 	uint8_t opcode;    /* the first one with INSN_PLUS_R/CC */
 	uint8_t feature;   /* enum insn_feature */
 	uint8_t feature_l; /* with VEX.L = 1, if not IF_BASE */
+	uint8_t imm;       /* how immediates are read, see optable.h */
 	struct insn_pattern pat;
-	uint16_t opnd[4];
+	uint16_t opnd[4]; /* unused ones 0 */
 	/* EFLAGS bits: always written, left undefined (also "written"). */
 	uint16_t flags_written;
 	uint16_t flags_undefined;
