@@ -7,7 +7,9 @@ from harness import Failure
 
 READY = "LAMINA-BUSYBOX-READY"
 LOGIN = " login: "
-PROMPT = ":~# "
+PROMPT = "LAMINA# "
+# Terminal escapes, and lines that the guest's kernel throws in.
+NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|^\[ *\d+\.\d+\].*\n", re.M)
 
 # A boot with one of these in its log does not count.
 TROUBLE = re.compile("|".join([
@@ -31,22 +33,23 @@ def scan(text):
 
 
 def log_in(machine):
-    """From the login prompt to a root shell with a known prompt."""
+    """From the login prompt to a plain root shell that does not echo."""
     machine.expect(LOGIN)
     machine.send("root\n")
-    machine.expect(PROMPT)
-    machine.send("stty -echo; bind 'set enable-bracketed-paste off'\n")
+    machine.expect(":~# ")
+    # The quotes keep the prompt's text out of the echo of this line.
+    machine.send("stty -echo; exec env TERM=dumb PS1='LAMINA''# ' sh\n")
     machine.expect(PROMPT)
 
 
 def command(machine, text, limit=None):
     """Run a command in the guest's shell; returns what it printed."""
     begun = len(machine.console)
-    machine.send(text + "; echo \"=STATUS=$?=\"\n")
+    machine.send(text + "; echo =STATUS=$?=\n")
     machine.expect("=STATUS=", limit=limit)
     machine.expect(PROMPT, limit=limit)
     said = machine.console[begun:].decode("utf-8", "replace")
-    said = said.replace("\r", "")
+    said = NOISE.sub("", said.replace("\r", ""))
     output, _, rest = said.partition("=STATUS=")
     status = int(rest.split("=")[0])
     if status:

@@ -43,6 +43,8 @@ class Test:
 
 
 TESTS = []
+# Machines that run now; ended also when the test run is told to stop.
+LIVE = set()
 
 
 def add_test(name, function, limit, soak=False, images=()):
@@ -85,9 +87,11 @@ class Machine:
         else:
             ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         # A session of its own: nothing typed or signalled reaches it but by
-        # the test, and it has the pty as its controlling terminal.
-        self.child = subprocess.Popen(cmd, stderr=subprocess.PIPE,
+        # the test. It dies with the test, even if that is killed.
+        self.child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *cmd],
+                                      stderr=subprocess.PIPE,
                                       start_new_session=True, **ends)
+        LIVE.add(self)
         if tty:
             os.close(slave)
             source = self._master
@@ -200,6 +204,7 @@ class Machine:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
+        LIVE.discard(self)
         if self.child.stdin:
             with contextlib.suppress(OSError):
                 self.child.stdin.close()
@@ -261,6 +266,18 @@ def image(*args):
             raise Failure("scripts/image %s failed" % " ".join(args))
         _IMAGES[args] = run.stdout.strip()
     return _IMAGES[args]
+
+
+def stop_cleanly_on_signals():
+    """SIGTERM, SIGINT and SIGHUP end every machine, then the test run."""
+    def stop(number, _frame):
+        for machine in list(LIVE):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(machine.child.pid, signal.SIGKILL)
+        os._exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
 
 
 def run_test(one, log_folder):
