@@ -98,6 +98,14 @@ struct soft_vp {
 		bool locked; /* other processors are stopped meanwhile */
 	} bounce;
 
+	/* Operands of instructions the host executes; see native_priv.h. */
+	struct {
+		uint8_t operand[64] __attribute__((aligned(64)));
+		uint8_t x87[512] __attribute__((aligned(64)));
+		uint64_t mm[2];
+		uint32_t mxcsr; /* a result not committed yet */
+	} nat;
+
 	_Atomic uint64_t seen_epoch; /* code_epoch acknowledged; see block.c */
 	_Atomic bool in_guest;
 
