@@ -19,6 +19,7 @@
 
 struct device;
 struct io_bus;
+struct io_region;
 struct pci_bus;
 struct timer_queue;
 
@@ -61,15 +62,19 @@ struct device_env {
 struct device_class {
 	const char *name; /* "rtc" */
 	size_t size; /* of the device's struct; embeds struct device first */
-	/* @config is the class's own type; see its header. Negative errno. */
+	/* @config is the class's own type; see its header. Negative errno;
+	 * fini() is called then too, on whatever was made of it. Ends with
+	 * the device as reset() leaves it. */
 	int (*init)(struct device *dev, const void *config);
 	void (*fini)(struct device *dev);
+	/* Lock held; no processor runs, no request is in flight. */
 	void (*reset)(struct device *dev);
 	/* State table, and where in the device its state struct lies. NULL:
 	 * cannot be saved, which makes saving the machine fail. */
 	const struct state_desc *state;
 	size_t state_offset;
-	/* After a load: recompute lines, timers and mappings. May be NULL. */
+	/* After a load: recompute lines, timers and mappings. Lock held; no
+	 * processor runs. May be NULL. */
 	void (*loaded)(struct device *dev);
 };
 
@@ -85,3 +90,41 @@ int device_new(struct device **ret, const struct device_class *class,
 	       const struct device_env *env, const void *config);
 void device_free(struct device *dev);
 void device_reset(struct device *dev);
+
+/* State as one record: bytes, or -ENOTSUP without state, -ENOSPC. Nothing of
+ * the machine runs. */
+int64_t device_save(struct device *dev, void *buf, size_t size);
+/* Bytes consumed, or a negative errno with the device as it was. */
+int64_t device_load(struct device *dev, const void *buf, size_t size);
+
+/*
+ * Copy the @n regions of @table to @region, which lives as long as the device,
+ * with the device as their context, and put them on @bus. Undone by
+ * device_unmap(), also when it failed half-way.
+ */
+int device_map(struct device *dev, struct io_bus *bus, struct io_region *region,
+	       const struct io_region *table, size_t n);
+void device_unmap(struct io_bus *bus, struct io_region *region, size_t n);
+
+static inline void device_lock(struct device *dev)
+{
+	(void)pthread_mutex_lock(&dev->lock);
+}
+
+static inline void device_unlock(struct device *dev)
+{
+	(void)pthread_mutex_unlock(&dev->lock);
+}
+
+/* The board's line for global system interrupt @gsi. */
+static inline struct irq_line device_irq(const struct device *dev,
+					 unsigned int gsi)
+{
+	return dev->env->irq(dev->env->ctx, gsi);
+}
+
+static inline void device_complain(const struct device *dev, const char *what)
+{
+	if (dev->env->complain)
+		dev->env->complain(dev->env->ctx, dev->class->name, what);
+}

@@ -25,8 +25,9 @@ struct io_region {
 	void (*write_many)(void *ctx, uint64_t offset, unsigned int width,
 			   const void *data, uint32_t count);
 	void *ctx;
-	const char *name;       /* static; for traces */
-	struct io_region *next; /* bus-private */
+	unsigned int max_width;      /* wider accesses are split; 0: 8 */
+	const char *name;            /* static; for traces */
+	_Atomic(unsigned int) users; /* bus-private: accesses under way */
 };
 
 #define IO_BUS_MAX_REGIONS 128
@@ -34,8 +35,13 @@ struct io_region {
 int io_bus_new(struct io_bus **ret);
 void io_bus_free(struct io_bus *bus);
 
-/* The region's memory stays the caller's; it is linked until removed. -EEXIST
- * on overlap, -ENOSPC when full. remove() returns when no look-up uses it. */
+/*
+ * The region's memory stays the caller's; it is linked until removed. -EEXIST
+ * on overlap, -EINVAL when empty or past the end of the address space, -ENOSPC
+ * when full. remove() returns when no access uses the region, so it is called
+ * with no lock held that its handlers take; a region that is not there is
+ * ignored.
+ */
 int io_bus_add(struct io_bus *bus, struct io_region *region);
 void io_bus_remove(struct io_bus *bus, struct io_region *region);
 
