@@ -63,6 +63,7 @@ boot_enter_long:
 	mov %eax, %fs
 	mov %eax, %gs
 	lldt %ax
+	fninit
 	/* A second processor got its stack by the trampoline. */
 	cmpl $0, smp_stack
 	jne 2f

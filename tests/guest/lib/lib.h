@@ -77,6 +77,23 @@ int user_run(test_fn fn, void *arg, struct trap *t);
 /* The flags that user_run() starts with besides the always-one bit. */
 extern ulong user_flags;
 
+#ifdef __x86_64__
+/* The code segment that user_run() enters; SEL_UCODE32 for 32-bit code. */
+extern ulong user_cs;
+#endif
+
+/*
+ * A test function in assembler, at CPL 0 or in what CPL 3 may run. The
+ * argument is in RDI (also in 32-bit code under user_cs).
+ */
+#define ASM_FN(name, text)                                                     \
+	void name(void *arg);                                                  \
+	asm(".text\n" #name ":\n" text "\nret\n")
+#define USER_ASM_FN(name, text)                                                \
+	void name(void *arg);                                                  \
+	asm(".pushsection .user.text, \"ax\"\n" #name ":\n" text               \
+	    "\nret\n.popsection\n")
+
 /*
  * A hook sees an interrupt or exception first; true: handled, resume from
  * the (perhaps changed) frame. Hooks are shared by all processors.

@@ -12,6 +12,7 @@
 #define COM1       0x3f8
 #define EXIT_PORT  0xf4
 #define LSR_THRE   0x20
+#define LSR_TEMT   0x40
 #define LINE_LIMIT 512
 
 static unsigned int passed, failed, skipped;
@@ -297,6 +298,11 @@ static void leave(uint32_t code) __attribute__((noreturn));
 
 static void leave(uint32_t code)
 {
+	unsigned int spin;
+
+	/* Let the last characters out. */
+	for (spin = 0; spin < 100000 && !(inb(COM1 + 5) & LSR_TEMT); spin++)
+		pause();
 	outl(EXIT_PORT, code);
 	acpi_off();
 	for (;;)
@@ -356,6 +362,9 @@ uint64_t ram_top(void)
 
 void lib_init(void)
 {
+	/* No interrupts but those a test asks for. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
 	serial_init();
 	trap_init_cpu(0);
 	page_init();

@@ -30,6 +30,9 @@ struct catcher {
 struct gate idt[256] __attribute__((aligned(16)));
 struct tss cpu_tss[CPUS] __attribute__((aligned(128)));
 ulong user_flags;
+#ifdef __x86_64__
+ulong user_cs = SEL_UCODE;
+#endif
 
 static struct catcher catchers[CPUS];
 static volatile trap_hook hooks[256];

@@ -100,10 +100,13 @@ trap_resume:
 	.globl user_enter
 user_enter:
 	mov %rcx, %r8
+	mov $0x28 | 3, %ecx
+	mov %ecx, %ds
+	mov %ecx, %es
 	push $0x28 | 3
 	push %rdx
 	push %r8
-	push $0x30 | 3
+	push user_cs
 	push %rdi
 	mov %rsi, %rdi
 	iretq
