@@ -237,9 +237,6 @@ static int decode_c4_c5(struct decoder *d, bool *ret_vex)
 	err = d->opcode == 0xc5 ? decode_vex2(d) : decode_vex3(d);
 	if (err < 0)
 		return err;
-	/* Registers 8 to 15 do not exist: the top bit is ignored. */
-	if (d->mode != DECODE_64)
-		d->vvvv &= 7;
 	if (!have(d, 1))
 		return out_of_bytes(d);
 	d->opcode = d->bytes[d->pos++];
@@ -544,13 +541,18 @@ static int check_register(struct insn *in)
 	}
 }
 
+/* Outside 64-bit mode vvvv and is4 have three bits that count. */
 static int check_vex(const struct decoder *d, struct insn *in,
 		     const struct insn_desc *desc)
 {
+	uint8_t numbers = d->mode == DECODE_64 ? 15 : 7;
+
 	if (uses(desc, OPND_XMM_VVVV) || uses(desc, OPND_GPR_VVVV))
-		in->vvvv = d->vvvv;
+		in->vvvv = d->vvvv & numbers;
 	else if (d->vvvv)
 		return INSN_UD;
+	if (insn_opnd_kind(desc->opnd[3]) == OPND_XMM_IS4)
+		in->imm &= (uint64_t)(numbers << 4 | 15);
 	/* Gathers: destination, index and mask must differ. */
 	if ((in->flags & INSN_VSIB) &&
 	    (in->reg == in->index || in->reg == in->vvvv ||

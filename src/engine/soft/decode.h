@@ -183,8 +183,8 @@ enum insn_width {
 	OPW_S,     /* descriptor table register: 6, in 64-bit mode 10 */
 	OPW_2V,    /* two of opsize (BOUND) */
 	OPW_MW_RV, /* memory 2 bytes, register opsize */
-	OPW_MB_RY, /* memory 1 byte, register 4 or 8 */
-	OPW_MW_RY, /* memory 2 bytes, register 4 or 8 */
+	OPW_MB_RD, /* memory 1 byte, register 4 */
+	OPW_MW_RD, /* memory 2 bytes, register 4 */
 	OPW_ENV,   /* x87 environment: 14 or 28 by opsize */
 	OPW_FSAVE, /* x87 state: 94 or 108 by opsize */
 	OPW_FX,    /* 512 bytes */
@@ -333,7 +333,7 @@ enum insn_feature {
 #define INSN_OS_F64  0x3000u /* 64-bit mode: 8 always */
 #define INSN_OS_Y    0x4000u /* 4, in 64-bit mode 8 with W; 66 is no size */
 #define INSN_OS_CR   0x5000u /* 4, in 64-bit mode 8 */
-#define INSN_OS_Z    0x6000u /* 2 or 4 by mode and 66; W ignored */
+#define INSN_OS_Z    0x6000u /* 2 or 4 by mode and 66; W is 4 */
 
 /* Which encodings an entry takes: ModRM, VEX and mode, see optable.h. */
 struct insn_pattern {

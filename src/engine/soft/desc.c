@@ -30,7 +30,7 @@ enum insn_feature insn_feature(const struct insn *in)
 static const uint16_t fixed_width[] = {
 	[OPW_B] = 1,     [OPW_W] = 2,     [OPW_D] = 4,    [OPW_Q] = 8,
 	[OPW_T] = 10,    [OPW_DQ] = 16,   [OPW_QQ] = 32,  [OPW_MW_RV] = 2,
-	[OPW_MB_RY] = 1, [OPW_MW_RY] = 2, [OPW_FX] = 512,
+	[OPW_MB_RD] = 1, [OPW_MW_RD] = 2, [OPW_FX] = 512,
 };
 
 /* The memory width @width means in @in. */
