@@ -10,8 +10,17 @@
 #include "decode.h"
 #include "vp.h"
 
-/* Integer moves, arithmetic, logic, shifts, bits, stack, near branches. */
-insn_fn *bind_integer(const struct soft_vp *vp, const struct insn *in);
+/*
+ * insn.flags, set before binding: the memory operand's linear address is its
+ * effective address, which does not wrap (64-bit code, no FS or GS).
+ */
+#define INSN_PLAIN 0x80000000u
+
+/*
+ * Integer moves, arithmetic, logic, shifts, bits, stack, near branches. May
+ * rewrite register numbers of @in to what its handler wants, if it has one.
+ */
+insn_fn *bind_integer(const struct soft_vp *vp, struct insn *in);
 /* MOVS CMPS STOS LODS SCAS INS OUTS and IN, OUT. */
 insn_fn *bind_string(const struct soft_vp *vp, const struct insn *in);
 /* Segments, far transfers, interrupts, control/debug/model registers. */
@@ -65,5 +74,11 @@ bool seg_io_allowed(struct soft_vp *vp, uint16_t port, unsigned int width);
 static inline uint64_t insn_linear(struct soft_vp *vp, const struct insn *in,
 				   unsigned int size, bool write)
 {
+	/* RIP follows the general registers: INSN_REG_RIP is an index. */
+	const uint64_t *reg = (const uint64_t *)(const void *)&vp->hv.regs;
+
+	if (__builtin_expect((in->flags & INSN_PLAIN) != 0, 1))
+		return reg[in->base] + (reg[in->index] << in->scale) +
+		       (uint64_t)(int64_t)in->disp;
 	return seg_linear(vp, in->seg, insn_ea(vp, in), size, write);
 }
