@@ -75,6 +75,7 @@ struct soft_vp {
 	uint32_t pending_db;
 	bool halt; /* HLT or MWAIT executed: leave after this instruction */
 	bool end_block; /* look up the next block: mode or mapping changed */
+	bool shutdown;	/* a triple fault outside soft_vp_run() */
 
 	struct soft_blocks *blocks;
 	struct soft_partition *partition;
