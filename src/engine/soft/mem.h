@@ -83,7 +83,8 @@ static inline void *mem_rmw_begin(struct soft_vp *vp, uint64_t lin,
 
 static inline void mem_rmw_end(struct soft_vp *vp, void *host)
 {
-	if (__builtin_expect(host == vp->bounce.bytes, 0))
+	(void)host;
+	if (__builtin_expect(vp->bounce.size, 0))
 		mem_rmw_end_slow(vp);
 }
 

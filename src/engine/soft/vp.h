@@ -57,6 +57,8 @@ struct soft_partition {
 	struct soft_pages *pages;   /* per-page code marks; see block.c */
 	struct soft_native *native; /* executable stubs; see native.c */
 	_Atomic uint64_t code_epoch;
+	_Atomic uint64_t features;      /* of the CPU model; see sys.c */
+	_Atomic uint32_t world_stopper; /* see world.c */
 };
 
 struct soft_vp {
@@ -90,12 +92,15 @@ struct soft_vp {
 		uint64_t address; /* CR2 */
 	} fault;
 	jmp_buf fault_jmp;
+	/* 1 while an exception or external event is delivered: the EXT bit of
+	 * error codes that arise meanwhile (SDM 6.13). */
+	uint8_t fault_ext;
 
 	/* Staging for accesses that straddle pages or hit device space. */
 	struct {
 		uint8_t bytes[64] __attribute__((aligned(64)));
 		uint64_t lin;
-		uint32_t size;
+		uint32_t size; /* not 0: mem_rmw_end() has something to do */
 		bool locked; /* other processors are stopped meanwhile */
 	} bounce;
 
