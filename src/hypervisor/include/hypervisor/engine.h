@@ -33,6 +33,7 @@ enum engine_exit {
 /* What engine_ops.regs_changed() is told about writes from outside. */
 #define HV_CHANGED_MODE   0x1u /* CR0, CR4, EFER, segments, RFLAGS, XCR0 */
 #define HV_CHANGED_PAGING 0x2u /* CR3, PDPTEs: drop all translations */
+#define HV_CHANGED_MSR    0x4u /* what RDMSR shows of vp_regs: FS/GS base ... */
 #define HV_CHANGED_ALL    (~0u)
 
 enum hv_event {
@@ -61,7 +62,9 @@ struct engine_ops {
 
 	/*
 	 * Deliver @event through the guest's interrupt table before the next
-	 * instruction. The core has checked that it may be delivered now.
+	 * instruction: now or first thing in vp_run(), which the core calls
+	 * next whatever attention says. The core has checked that it may be
+	 * delivered now and has set VP_NMI_BLOCKED for an NMI.
 	 */
 	void (*vp_inject)(struct hv_vp *vp, enum hv_event event,
 			  uint8_t vector);
