@@ -260,8 +260,11 @@ static void check_alignment(struct soft_vp *vp, uint64_t lin, unsigned int size)
 static void note_breakpoints(struct soft_vp *vp, uint64_t lin,
 			     unsigned int size, bool write)
 {
-	if (__builtin_expect(vp->hv.regs.dr7 & 0xff, 0))
+	if (__builtin_expect(vp->hv.regs.dr7 & 0xff, 0)) {
 		vp->pending_db |= mem_breakpoints(vp, lin, size, write);
+		if (vp->pending_db)
+			vp->end_block = true; /* it is a trap */
+	}
 }
 
 /* ---- reads and writes ---- */

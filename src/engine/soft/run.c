@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The run loop. Between blocks it looks at everything that may have been
+ * asked of the processor; a block runs to its end without looking, except
+ * that handlers may end it early (vp->end_block). What has to be seen around
+ * each single instruction is in vp->slow and runs through step().
+ *
+ * Faults raised by handlers and fetches unwind to soft_vp_run().
+ */
+#include "block.h"
+#include "fault.h"
+#include "flags.h"
+#include "world.h"
+
+#define SHADOWS (VP_SHADOW_STI | VP_SHADOW_MOV_SS)
+
+static void execute(struct soft_vp *vp, const struct soft_block *b)
+{
+	const struct insn *in = b->insn;
+	const struct insn *end = in + b->nr_insns;
+
+	vp->end_block = false;
+	do {
+		vp->in = in;
+		vp->hv.regs.rip += in->len;
+		in->fn(vp, in);
+	} while (++in != end && !vp->end_block);
+	vp->in = NULL;
+	vp->stat.insns += (uint64_t)(in - b->insn);
+	vp->stat.blocks++;
+}
+
+static inline struct soft_block *next_block(struct soft_vp *vp,
+					    struct soft_block *prev)
+{
+	uint32_t mode = vp->mode;
+	const uint8_t *host;
+	struct tlb_entry *e;
+	uint64_t lin = vp->hv.regs.rip;
+
+	if (!(mode & SOFT_MODE_64) || !prev)
+		return soft_block_find(vp, prev, 0);
+	e = tlb_slot(vp->tlb, lin);
+	if (e->exec != (lin & PAGE_MASK))
+		return soft_block_find(vp, prev, 0);
+	host = (const uint8_t *)(uintptr_t)(lin + e->addend);
+	for (int i = 0; i < 2; i++) {
+		struct soft_block *b = prev->succ[i];
+
+		if (b && block_is_current(b, host, mode))
+			return b;
+	}
+	return soft_block_find(vp, prev, 0);
+}
+
+/* ---- debugging: the guest's and the host's ---- */
+
+static bool code_breakpoint_hit(const struct soft_vp *vp, uint64_t lin,
+				uint32_t *ret_dr6)
+{
+	const struct vp_regs *r = &vp->hv.regs;
+	uint32_t hits = 0;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		bool armed = r->dr7 & (X86_DR7_L(i) | X86_DR7_G(i));
+		unsigned int type_len = (r->dr7 >> (16 + 4 * i)) & 15;
+
+		if (armed && type_len == 0 && r->dr[i] == lin)
+			hits |= BIT(i);
+	}
+	*ret_dr6 = hits;
+	return hits;
+}
+
+/* Does the host debugger want to look before the instruction at @lin? */
+static bool debugger_wants(struct soft_vp *vp, uint64_t lin)
+{
+	if (!(vp->hv.debug_flags & HV_DEBUG_BREAK) ||
+	    vp->hv.debug_flags & HV_DEBUG_STEP)
+		return false;
+	for (unsigned int i = 0; i < ARRAY_SIZE(vp->hv.debug_break); i++)
+		if (vp->hv.debug_break[i] == lin)
+			return true;
+	return false;
+}
+
+static enum engine_exit debug_exit(struct soft_vp *vp, uint32_t reason)
+{
+	vp->hv.debug_reason = reason;
+	return ENGINE_EXIT_DEBUG;
+}
+
+/* Instructions after which a single-step trap does not come: delivery of the
+ * interrupt has cleared TF, or the entry point is where stepping goes on. */
+static bool swallows_single_step(const struct insn *in)
+{
+	switch (in->op) {
+	case OP_INT:
+	case OP_INT1:
+	case OP_INT3:
+	case OP_INTO:
+	case OP_SYSENTER:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A #DB trap that the last instruction has caused. */
+static bool deliver_pending_db(struct soft_vp *vp)
+{
+	uint32_t bits = vp->pending_db;
+
+	vp->pending_db = 0;
+	vp->halt = false;
+	return soft_deliver_db(vp, bits);
+}
+
+/*
+ * One instruction with everything around it. True: leave with *why.
+ */
+static bool step(struct soft_vp *vp, enum engine_exit *why)
+{
+	struct vp_regs *r = &vp->hv.regs;
+	uint64_t lin = code_linear(vp);
+	uint32_t shadow = r->shadow & SHADOWS;
+	bool tf = r->rflags & X86_FL_TF;
+	const struct soft_block *b;
+	uint32_t dr6;
+
+	if (debugger_wants(vp, lin)) {
+		*why = debug_exit(vp, HV_DEBUG_BREAK);
+		return true;
+	}
+	if ((vp->slow & SOFT_SLOW_DR_CODE) && !(r->rflags & X86_FL_RF) &&
+	    !(shadow & VP_SHADOW_MOV_SS) &&
+	    code_breakpoint_hit(vp, lin, &dr6)) {
+		r->rflags |= X86_FL_RF; /* a fault: pushed as set */
+		*why = ENGINE_EXIT_SHUTDOWN;
+		return !soft_deliver_db(vp, dr6);
+	}
+
+	b = soft_block_find(vp, NULL, BLOCK_SINGLE);
+	if (b->insn[0].op == OP_INT3 && (vp->hv.debug_flags & HV_DEBUG_BREAK) &&
+	    !(vp->hv.debug_flags & HV_DEBUG_STEP)) {
+		*why = debug_exit(vp, HV_DEBUG_BREAK);
+		return true;
+	}
+
+	/* The instruction may set them anew. */
+	r->shadow &= ~shadow;
+	r->rflags &= ~X86_FL_RF;
+	execute(vp, b);
+	if (tf && !swallows_single_step(&b->insn[0]) &&
+	    !(r->shadow & VP_SHADOW_MOV_SS))
+		vp->pending_db |= X86_DR6_BS;
+	soft_mode_update(vp);
+	if (vp->hv.debug_flags & HV_DEBUG_STEP) {
+		*why = debug_exit(vp, HV_DEBUG_STEP);
+		return true;
+	}
+	return false;
+}
+
+/* ---- between blocks ---- */
+
+static inline bool must_look(const struct soft_vp *vp)
+{
+	return atomic_load_explicit(&vp->hv.attention, memory_order_relaxed) |
+	       vp->slow | vp->pending_db | (uint32_t)vp->halt |
+	       (uint32_t)vp->hv.want_window | (uint32_t)vp->hv.want_nmi_window;
+}
+
+/* True: leave with *why. */
+static bool look(struct soft_vp *vp, enum engine_exit *why)
+{
+	struct vp_regs *r = &vp->hv.regs;
+
+	if (vp->pending_db && !(r->shadow & VP_SHADOW_MOV_SS) &&
+	    !deliver_pending_db(vp)) {
+		*why = ENGINE_EXIT_SHUTDOWN;
+		return true;
+	}
+	if (vp->halt) {
+		vp->halt = false;
+		*why = ENGINE_EXIT_HALT;
+		return true;
+	}
+	if (atomic_load(&vp->hv.attention) & HV_ATTN_ENGINE) {
+		atomic_fetch_and(&vp->hv.attention, ~HV_ATTN_ENGINE);
+		soft_engine_attention(vp);
+		soft_code_attention(vp);
+	}
+	if (atomic_load(&vp->hv.attention) & ~HV_ATTN_ENGINE) {
+		*why = ENGINE_EXIT_ATTENTION;
+		return true;
+	}
+	if ((vp->hv.want_window && (r->rflags & X86_FL_IF) &&
+	     !(r->shadow & SHADOWS)) ||
+	    (vp->hv.want_nmi_window && !r->shadow)) {
+		*why = ENGINE_EXIT_WINDOW;
+		return true;
+	}
+	return false;
+}
+
+static enum engine_exit run_loop(struct soft_vp *vp)
+{
+	struct soft_block *b = NULL;
+	enum engine_exit why;
+
+	for (;;) {
+		if (__builtin_expect(must_look(vp), 0)) {
+			if (look(vp, &why))
+				return why;
+			if (vp->slow) {
+				if (step(vp, &why))
+					return why;
+				b = NULL;
+				continue;
+			}
+		}
+		b = next_block(vp, b);
+		execute(vp, b);
+	}
+}
+
+/* An exception has been raised. True: leave with *why. */
+static bool take_fault(struct soft_vp *vp, enum engine_exit *why)
+{
+	vp->pending_db = 0;
+	vp->halt = false;
+	if (!soft_deliver_fault(vp)) {
+		*why = ENGINE_EXIT_SHUTDOWN;
+		return true;
+	}
+	vp->in = NULL;
+	if (vp->slow)
+		soft_mode_update(vp);
+	if (vp->hv.debug_flags & HV_DEBUG_STEP) {
+		*why = debug_exit(vp, HV_DEBUG_STEP);
+		return true;
+	}
+	return false;
+}
+
+enum engine_exit soft_vp_run(struct hv_vp *hv)
+{
+	struct soft_vp *vp = soft_vp(hv);
+	enum engine_exit why;
+
+	if (vp->shutdown) {
+		vp->shutdown = false;
+		return ENGINE_EXIT_SHUTDOWN;
+	}
+	soft_guest_enter(vp);
+	soft_code_attention(vp);
+	if (!_setjmp(vp->fault_jmp) || !take_fault(vp, &why))
+		why = run_loop(vp);
+	vp->in = NULL;
+	vp->hv.regs.rflags = flags_get(vp);
+	soft_guest_leave(vp);
+	return why;
+}
