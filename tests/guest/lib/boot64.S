@@ -64,16 +64,47 @@ boot_enter_long:
 	mov %eax, %gs
 	lldt %ax
 	fninit
-	/* A second processor got its stack by the trampoline. */
-	cmpl $0, smp_stack
+	/* smp_stack is set once there may be a second processor. */
+	cmpq $0, smp_stack
 	jne 2f
 	call lib_init
 	call main
 	call finish
 	.weak smp_entry
-2:	mov smp_stack, %rsp
+2:	mov $1, %edi
+	lock xadd %edi, smp_next
+	mov %edi, %eax
+	shl $13, %rax		/* STACK_SIZE */
+	add smp_stack, %rax
+	lea 8192(%rax), %rsp
 	call smp_entry
 	ud2
+
+	/* At 0x8000, in real mode: CS 0x800. */
+	.code16
+	.globl smp_trampoline, smp_trampoline_end
+smp_trampoline:
+	cli
+	mov %cs, %ax
+	mov %ax, %ds
+	lgdtl boot_gdt32r - smp_trampoline
+	mov %cr0, %eax
+	or $1, %al
+	mov %eax, %cr0
+	ljmpl $0x08, $smp_protected
+	.balign 4
+boot_gdt32r:
+	.word 0x1f
+	.long gdt
+smp_trampoline_end:
+	.code32
+smp_protected:
+	mov $0x18, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	jmp boot_enter_long
+	.code64
 
 	.data
 	.globl boot_magic, boot_info, boot_gdtr
@@ -81,9 +112,10 @@ boot_magic:	.long 0
 boot_info:	.long 0
 boot_gdtr:	.word 256 * 8 - 1
 		.quad gdt
-	.globl smp_stack
+	.globl smp_stack, smp_next
 	.balign 8
 smp_stack:	.quad 0
+smp_next:	.long 1
 
 	.balign 16
 	.globl gdt
