@@ -65,7 +65,7 @@ STAGES = [
 ]
 
 
-def _hooks(work):
+def _hooks():
     commands = "; ".join([
         'chroot "$1" passwd -q -d root',
         'chroot "$1" systemctl -q enable systemd-networkd ssh',
@@ -98,9 +98,8 @@ def _run_mmdebstrap(tar, suite, packages, progress, log):
                "--aptopt=Apt::Install-Recommends \"false\""]
     command += ["--aptopt=" + line for line in _acquire_options()]
     command += ["--dpkgopt=" + option for option in DPKG_OPTIONS]
-    command += _hooks(os.path.dirname(tar)) + [suite, tar, "-"]
-    env = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin",
-               TMPDIR=os.path.dirname(tar))
+    command += _hooks() + [suite, tar, "-"]
+    env = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
     with subprocess.Popen(command, stdin=subprocess.PIPE,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           text=True, env=env) as child:
@@ -127,8 +126,9 @@ def finish(tar, out):
     """Unpack tar and write disk.img, vmlinuz and initrd.img into out."""
     with tempfile.TemporaryDirectory(dir=out, prefix="tree-") as tree:
         os.chmod(tree, 0o755)
-        subprocess.run(["tar", "-x", "--numeric-owner", "--xattrs", "-f", tar,
-                        "-C", tree], check=True)
+        # Device nodes cannot be made in a user namespace; devtmpfs has them.
+        subprocess.run(["tar", "-x", "--numeric-owner", "--exclude=./dev/*",
+                        "-f", tar, "-C", tree], check=True)
         # With an identity and these stamps, systemd does not think that this
         # is the first boot ever, or the first after an update of /usr.
         with open(os.path.join(tree, "etc/machine-id"), "w",
