@@ -306,16 +306,28 @@ static uint16_t find_entry(struct decoder *d, uint8_t *ret_modrm, int *ret_err)
 	return entry;
 }
 
-/* Operand size by rule and mode. Columns: no prefix, 66, W, 66 and W. */
+/*
+ * Operand size by rule and mode (16, 32, 64). Columns: no prefix, 66, W, 66
+ * and W. W in the first two modes can only be VEX.W.
+ */
+/* clang-format off */
 static const uint8_t opsize_table[][3][4] = {
-	{{2, 4, 2, 4}, {4, 2, 4, 2}, {4, 2, 8, 8}},
-	[INSN_OS_BYTE >> 12] = {{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}},
-	[INSN_OS_D64 >> 12] = {{2, 4, 2, 4}, {4, 2, 4, 2}, {8, 2, 8, 8}},
-	[INSN_OS_F64 >> 12] = {{2, 4, 2, 4}, {4, 2, 4, 2}, {8, 8, 8, 8}},
-	[INSN_OS_Y >> 12] = {{4, 4, 4, 4}, {4, 4, 4, 4}, {4, 4, 8, 8}},
-	[INSN_OS_CR >> 12] = {{4, 4, 4, 4}, {4, 4, 4, 4}, {8, 8, 8, 8}},
-	[INSN_OS_Z >> 12] = {{2, 4, 2, 4}, {4, 2, 4, 2}, {4, 2, 4, 2}},
+	[0]
+		= { { 2, 4, 2, 4 }, { 4, 2, 4, 2 }, { 4, 2, 8, 8 } },
+	[INSN_OS_BYTE >> 12]
+		= { { 1, 1, 1, 1 }, { 1, 1, 1, 1 }, { 1, 1, 1, 1 } },
+	[INSN_OS_D64 >> 12]
+		= { { 2, 4, 2, 4 }, { 4, 2, 4, 2 }, { 8, 2, 8, 8 } },
+	[INSN_OS_F64 >> 12]
+		= { { 2, 4, 2, 4 }, { 4, 2, 4, 2 }, { 8, 8, 8, 8 } },
+	[INSN_OS_Y >> 12]
+		= { { 4, 4, 4, 4 }, { 4, 4, 4, 4 }, { 4, 4, 8, 8 } },
+	[INSN_OS_CR >> 12]
+		= { { 4, 4, 4, 4 }, { 4, 4, 4, 4 }, { 8, 8, 8, 8 } },
+	[INSN_OS_Z >> 12]
+		= { { 2, 4, 2, 4 }, { 4, 2, 4, 2 }, { 4, 2, 4, 4 } },
 };
+/* clang-format on */
 
 static uint8_t operand_size(const struct decoder *d, uint32_t attr)
 {
