@@ -18,6 +18,8 @@
 #define KEY_ID        0x01
 #define KEY_DIRECTORY 0x19
 #define KEY_FILES     0x20
+#define KEY_LOCAL     0x8000 /* architecture's own, a few */
+#define NR_LOCAL      4
 #define NR_ITEMS      (KEY_FILES + FW_CFG_MAX_FILES)
 
 #define ID_TRADITIONAL 1u
@@ -61,6 +63,7 @@ struct fw_cfg {
 	struct device dev;
 	struct fw_cfg_state s;
 	struct item item[NR_ITEMS];
+	struct item local[NR_LOCAL];
 	struct directory dir;
 	uint32_t nr_files;
 	struct io_region port[2];
@@ -75,20 +78,31 @@ static const struct state_field fw_cfg_fields[] = {
 static const struct state_desc fw_cfg_state_desc = STATE_DESC(
 	struct fw_cfg_state, "device/fw-cfg", 1, fw_cfg_fields, NULL);
 
+/* NULL: no such key. */
+static struct item *find(struct fw_cfg *f, uint16_t key)
+{
+	if (key < NR_ITEMS)
+		return &f->item[key];
+	if (key >= KEY_LOCAL && key < KEY_LOCAL + NR_LOCAL)
+		return &f->local[key - KEY_LOCAL];
+	return NULL;
+}
+
 int fw_cfg_add(struct device *dev, uint16_t key, const void *data, size_t len)
 {
 	struct fw_cfg *f = container_of(dev, struct fw_cfg, dev);
+	struct item *it = find(f, key);
 	uint8_t *copy;
 
-	if (key >= NR_ITEMS || len > DMA_MAX)
+	if (!it || len > DMA_MAX)
 		return -EINVAL;
 	copy = malloc(len ? len : 1);
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, data, len);
-	free(f->item[key].data);
-	f->item[key].data = copy;
-	f->item[key].len = (uint32_t)len;
+	free(it->data);
+	it->data = copy;
+	it->len = (uint32_t)len;
 	return 0;
 }
 
@@ -126,8 +140,7 @@ static void select_item(struct fw_cfg *f, uint16_t key)
 /* Copy @len bytes at the offset, zeros past the end, and move on. */
 static void read_item(struct fw_cfg *f, uint8_t *buf, uint32_t len)
 {
-	/* Keys with the arch-local or the write bit set name nothing here. */
-	const struct item *it = f->s.key < NR_ITEMS ? &f->item[f->s.key] : NULL;
+	const struct item *it = find(f, f->s.key);
 	uint32_t n = 0;
 
 	if (it && f->s.offset < it->len) {
@@ -303,6 +316,8 @@ static void fw_cfg_fini(struct device *dev)
 	device_unmap(dev->env->pio, f->port, ARRAY_SIZE(f->port));
 	for (size_t i = 0; i < NR_ITEMS; i++)
 		free(f->item[i].data);
+	for (size_t i = 0; i < NR_LOCAL; i++)
+		free(f->local[i].data);
 }
 
 const struct device_class fw_cfg_class = {

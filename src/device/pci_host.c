@@ -6,6 +6,7 @@
  * real board; it lies within CF8's doubleword.
  */
 #include <base/bits.h>
+#include <base/bytes.h>
 #include <device/io_bus.h>
 #include <device/pci.h>
 
@@ -119,6 +120,9 @@ static void pci_host_reset(struct device *dev)
 	pci_config_init(h->s.config, 0x8086, 0x1237, 0x060000, 2);
 	h->s.config[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 	h->s.config[SMRAM] = 0x02;
+	/* By these, firmware knows that there is a fw_cfg to ask. */
+	store_le16(h->s.config + PCI_SUBSYSTEM, 0x1af4);
+	store_le16(h->s.config + PCI_SUBSYSTEM + 2, 0x1100);
 }
 
 /* clang-format off */

@@ -9,12 +9,13 @@
 
 #include <stddef.h>
 
-#define FW_CFG_RAM_SIZE  0x03
-#define FW_CFG_NB_CPUS   0x05
-#define FW_CFG_BOOT_MENU 0x0e
-#define FW_CFG_MAX_CPUS  0x0f
-#define FW_CFG_MAX_FILES 32
-#define FW_CFG_NAME_SIZE 56
+#define FW_CFG_RAM_SIZE      0x03
+#define FW_CFG_NB_CPUS       0x05
+#define FW_CFG_BOOT_MENU     0x0e
+#define FW_CFG_MAX_CPUS      0x0f
+#define FW_CFG_IRQ0_OVERRIDE 0x8002 /* PC only, as all from 8000 on */
+#define FW_CFG_MAX_FILES     32
+#define FW_CFG_NAME_SIZE     56
 
 /* No config. */
 extern const struct device_class fw_cfg_class;
