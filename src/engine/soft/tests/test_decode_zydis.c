@@ -8,9 +8,9 @@
  *   VEX3    every C4 map, opcode, W, L, pp and ModRM byte, with four values
  *           of vvvv; register extensions and SIB bytes take turns
  *
- * in 16-, 32- and 64-bit mode. Displacements and immediates are arbitrary.
- * "quick" as argument does one case in QUICK_STEP, another set for each
- * opcode, so that all of them have some.
+ * in 16-, 32- and 64-bit mode and in real mode. Displacements and immediates
+ * are arbitrary. "quick" as argument does one case in QUICK_STEP, another set
+ * for each opcode, so that all of them have some.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,7 +71,8 @@ static void report(const struct comparison *cmp, enum difference diff,
 		return;
 	run.reports[run.report_count++] = new;
 
-	printf("%u-bit:", 16u << mode);
+	printf("%s%u-bit:", mode & DECODE_REAL ? "real " : "",
+	       16u << (mode & 3));
 	for (i = 0; i < INSN_MAX_LEN; i++)
 		printf(" %02x", bytes[i]);
 	printf("\n\t%s", difference_names[diff]);
@@ -121,7 +122,7 @@ static void check_modrm(uint8_t *bytes, size_t len, enum decode_mode mode)
 		return;
 	for (i = len; i < CASE_BYTES; i++)
 		bytes[i] = noise();
-	if (mode == DECODE_16 || modrm >= 0xc0 || (modrm & 7) != 4) {
+	if ((mode & 3) == DECODE_16 || modrm >= 0xc0 || (modrm & 7) != 4) {
 		check(bytes, mode);
 		return;
 	}
@@ -211,17 +212,23 @@ static void check_vex3(unsigned int map, enum decode_mode mode)
 
 int main(int argc, char **argv)
 {
-	enum decode_mode mode;
+	static const enum decode_mode modes[] = {
+		DECODE_16 | DECODE_REAL,
+		DECODE_16,
+		DECODE_32,
+		DECODE_64,
+	};
 	unsigned int map;
+	size_t i;
 
 	if (argc > 1 && !strcmp(argv[1], "quick"))
 		run.step = QUICK_STEP;
 	zydis_init();
-	for (mode = DECODE_16; mode <= DECODE_64; mode++) {
-		check_legacy(mode);
-		check_vex2(mode);
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		check_legacy(modes[i]);
+		check_vex2(modes[i]);
 		for (map = 1; map <= 3; map++)
-			check_vex3(map, mode);
+			check_vex3(map, modes[i]);
 	}
 	printf("%lu cases: %lu differ as documented, %lu otherwise\n",
 	       run.cases, run.allowed, run.different);

@@ -33,7 +33,7 @@ const char *const difference_names[DIFFERENCE_COUNT] = {
 	[EFLAGS] = "eflags",
 };
 
-static ZydisDecoder decoders[3];
+static ZydisDecoder decoders[DECODE_REAL + 1];
 /* Mode of the comparison under way. */
 static enum decode_mode decoding;
 
@@ -65,6 +65,8 @@ void zydis_init(void)
 {
 	init_decoder(&decoders[DECODE_16], ZYDIS_MACHINE_MODE_LEGACY_16,
 		     ZYDIS_STACK_WIDTH_16);
+	init_decoder(&decoders[DECODE_16 | DECODE_REAL],
+		     ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16);
 	init_decoder(&decoders[DECODE_32], ZYDIS_MACHINE_MODE_LEGACY_32,
 		     ZYDIS_STACK_WIDTH_32);
 	init_decoder(&decoders[DECODE_64], ZYDIS_MACHINE_MODE_LONG_64,
@@ -586,6 +588,9 @@ static const struct {
 	enum insn_op op;
 	const char *why;
 } allowed[] = {
+	{ONLY_US, OP_SYSENTER, "real mode: #GP, not #UD; left to execution"},
+	{ONLY_US, OP_SYSEXIT, "the same"},
+	{ONLY_US, OP_SYSRET, "the same"},
 	{NAME, OP_FSTP, "D9 D8 is FSTPNCE there"},
 	{NAME, OP_FNENI, "8087 and 287 relics with other names"},
 	{NAME, OP_FNDISI, "the same"},
@@ -651,8 +656,10 @@ enum difference zydis_compare(struct comparison *ret, const uint8_t *bytes,
 	ret->zydis_name = NULL;
 	ret->operand = -1;
 
+	if (!valid && ret->our_result < 0)
+		return SAME;
 	if (!valid)
-		return ret->our_result < 0 ? SAME : ONLY_US;
+		return is_allowed(ONLY_US, ret->ours.op) ? ALLOWED : ONLY_US;
 	ret->zydis_name = ZydisMnemonicGetString(zydis.insn.mnemonic);
 	ret->zydis_length = zydis.insn.length;
 	if (ret->our_result < 0)

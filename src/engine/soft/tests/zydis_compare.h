@@ -42,6 +42,6 @@ struct comparison {
 /* Prepares Zydis; once, before anything else. */
 void zydis_init(void);
 
-/* @bytes has at least 15 bytes; @mode is without DECODE_REAL. */
+/* @bytes has at least 15 bytes; DECODE_REAL goes with 16-bit only. */
 enum difference zydis_compare(struct comparison *ret, const uint8_t *bytes,
 			      enum decode_mode mode);
