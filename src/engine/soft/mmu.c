@@ -35,8 +35,7 @@ enum mem_view mem_view(const struct soft_vp *vp)
 
 enum mem_view mem_view_sys(const struct soft_vp *vp)
 {
-	if (vp_cpl(&vp->hv.regs) != 3)
-		return mem_view(vp);
+	/* RFLAGS.AC is for explicit accesses only (SDM 4.6.1) */
 	return vp->hv.regs.cr4 & X86_CR4_SMAP ? MEM_VIEW_SMAP : MEM_VIEW_SUPER;
 }
 

@@ -135,7 +135,7 @@ static bool step(struct soft_vp *vp, enum engine_exit *why)
 	if ((vp->slow & SOFT_SLOW_DR_CODE) && !(r->rflags & X86_FL_RF) &&
 	    !(shadow & VP_SHADOW_MOV_SS) &&
 	    code_breakpoint_hit(vp, lin, &dr6)) {
-		r->rflags |= X86_FL_RF; /* a fault: pushed as set */
+		/* The fault that is pushed with RF as it is (SDM 18.3.1.1). */
 		*why = ENGINE_EXIT_SHUTDOWN;
 		return !soft_deliver_db(vp, dr6);
 	}

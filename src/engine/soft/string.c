@@ -137,6 +137,20 @@ static uint64_t min64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* mem_chunk() for @n elements from @lin on. Downwards it would raise for the
+ * lowest address: first what the first element meets. */
+static uint8_t *chunk(struct run *r, uint64_t lin, enum mem_access access,
+		      uint64_t n)
+{
+	uint64_t len;
+	uint8_t *host;
+
+	if (r->down)
+		mem_probe(r->vp, lin, access, r->size);
+	host = mem_chunk(r->vp, lowest(r, lin, n), access, n * r->size, &len);
+	return len < n * r->size ? NULL : host;
+}
+
 /*
  * Host addresses of a run on each side asked for. Returns its length in
  * elements, 0 when it has to go element by element. Raises.
@@ -145,9 +159,9 @@ static uint64_t find_run(struct run *r, uint8_t **src, uint8_t **dst,
 			 enum mem_access dst_access)
 {
 	uint64_t n = r->left;
-	uint64_t src_lin = 0, dst_lin = 0, len;
+	uint64_t src_lin = 0, dst_lin = 0;
 
-	if (n == 1 || r->vp->slow)
+	if (n == 1 || r->vp->slow || r->vp->pending_db)
 		return 0;
 	if (src) {
 		src_lin = source(r);
@@ -162,15 +176,13 @@ static uint64_t find_run(struct run *r, uint8_t **src, uint8_t **dst,
 	if (!n)
 		return 0;
 	if (src) {
-		*src = mem_chunk(r->vp, lowest(r, src_lin, n), MEM_READ,
-				 n * r->size, &len);
-		if (!*src || len < n * r->size)
+		*src = chunk(r, src_lin, MEM_READ, n);
+		if (!*src)
 			return 0;
 	}
 	if (dst) {
-		*dst = mem_chunk(r->vp, lowest(r, dst_lin, n), dst_access,
-				 n * r->size, &len);
-		if (!*dst || len < n * r->size)
+		*dst = chunk(r, dst_lin, dst_access, n);
+		if (!*dst)
 			return 0;
 	}
 	return n;
@@ -444,6 +456,24 @@ static uint16_t dx(const struct soft_vp *vp)
 	return (uint16_t)vp->hv.regs.gpr[X86_RDX];
 }
 
+/* Breakpoints on ports: traps, with CR4.DE (SDM 18.2.4). */
+static void note_port(struct soft_vp *vp, uint16_t port, unsigned int width)
+{
+	const struct vp_regs *r = &vp->hv.regs;
+
+	if (!(r->dr7 & 0xff) || !(r->cr4 & X86_CR4_DE))
+		return;
+	for (unsigned int i = 0; i < 4; i++) {
+		unsigned int type = (r->dr7 >> (16 + 4 * i)) & 3;
+		unsigned int len = (r->dr7 >> (18 + 4 * i)) & 3;
+		uint64_t first = r->dr[i] & ~(uint64_t)len;
+
+		if ((r->dr7 & (X86_DR7_L(i) | X86_DR7_G(i))) && type == 2 &&
+		    port <= first + len && first < port + width)
+			vp->pending_db |= BIT(i);
+	}
+}
+
 /* REX.W makes no 8-byte port accesses. */
 static void run_init_io(struct run *r, struct soft_vp *vp,
 			const struct insn *in)
@@ -461,6 +491,7 @@ HANDLER(ins)
 	if (!r.left)
 		return;
 	(void)seg_io_allowed(vp, dx(vp), r.size);
+	note_port(vp, dx(vp), r.size);
 	do {
 		uint8_t *dst;
 		uint64_t n = find_run(&r, NULL, &dst, MEM_WRITE);
@@ -503,6 +534,7 @@ HANDLER(outs)
 	if (!r.left)
 		return;
 	(void)seg_io_allowed(vp, dx(vp), r.size);
+	note_port(vp, dx(vp), r.size);
 	do {
 		uint8_t *src;
 		uint64_t n = find_run(&r, &src, NULL, MEM_READ);
@@ -536,6 +568,7 @@ HANDLER(in_port)
 	uint32_t v = 0;
 
 	(void)seg_io_allowed(vp, port, width);
+	note_port(vp, port, width);
 	hv_vp_pio_in(&vp->hv, port, width, &v, 1);
 	if (width == 1)
 		put8(vp, 0, (uint8_t)v);
@@ -552,6 +585,7 @@ HANDLER(out_port)
 	uint32_t v = (uint32_t)vp->hv.regs.gpr[X86_RAX];
 
 	(void)seg_io_allowed(vp, port, width);
+	note_port(vp, port, width);
 	hv_vp_pio_out(&vp->hv, port, width, &v, 1);
 }
 

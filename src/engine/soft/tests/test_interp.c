@@ -491,7 +491,7 @@ static void test_code_breakpoint(void **state)
 	assert_int_equal(m->r->rip, 0x6000 + X86_DB + 1);
 	assert_int_equal(m->r->dr6 & 15, 2);
 	assert_int_equal(ram64(gpr(X86_RSP)), MACHINE_CODE + 2);
-	assert_true(ram64(gpr(X86_RSP) + 16) & X86_FL_RF);
+	assert_false(ram64(gpr(X86_RSP) + 16) & X86_FL_RF);
 }
 
 CODE(code_data_bp, "mov $0x200000, %ebx\n"
