@@ -19,13 +19,18 @@ struct cpu_model fake_model = {
 	.name = "fake",
 	.intel = true,
 	.nr_leaves = 3,
-	.leaf = {
-		{ .leaf = 1, .subleaf = UINT32_MAX, .ecx = UINT32_MAX,
-		  .edx = UINT32_MAX },
-		{ .leaf = 7, .subleaf = 0, .ebx = UINT32_MAX },
-		{ .leaf = 0x80000001, .subleaf = UINT32_MAX,
-		  .ecx = UINT32_MAX, .edx = UINT32_MAX },
-	},
+	.leaf =
+		{
+			{.leaf = 1,
+			 .subleaf = UINT32_MAX,
+			 .ecx = UINT32_MAX,
+			 .edx = UINT32_MAX},
+			{.leaf = 7, .subleaf = 0, .ebx = UINT32_MAX},
+			{.leaf = 0x80000001,
+			 .subleaf = UINT32_MAX,
+			 .ecx = UINT32_MAX,
+			 .edx = UINT32_MAX},
+		},
 	.phys_bits = 40,
 	.xcr0 = 7,
 	.cr4 = X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE |
@@ -164,9 +169,9 @@ int fake_teardown(void **state)
 
 int fake_execute(const void *bytes, size_t len)
 {
-	enum decode_mode mode = vp->mode & SOFT_MODE_64 ? DECODE_64 :
-				vp->mode & SOFT_MODE_32 ? DECODE_32 :
-							  DECODE_16;
+	enum decode_mode mode = vp->mode & SOFT_MODE_64   ? DECODE_64
+				: vp->mode & SOFT_MODE_32 ? DECODE_32
+							  : DECODE_16;
 	static struct insn in;
 
 	if (vp->mode & (SOFT_MODE_REAL | SOFT_MODE_V86))
@@ -209,16 +214,17 @@ static void tables(void)
 	struct vp_regs *r = &vp->hv.regs;
 	unsigned int i;
 
-	poke64(FAKE_GDT + 0x08, fake_descriptor(0, 0xfffff,
-						SEG | CODE | X86_ATTR_DB));
-	poke64(FAKE_GDT + 0x10, fake_descriptor(0, 0xfffff,
-						SEG | DATA | X86_ATTR_DB));
+	poke64(FAKE_GDT + 0x08,
+	       fake_descriptor(0, 0xfffff, SEG | CODE | X86_ATTR_DB));
+	poke64(FAKE_GDT + 0x10,
+	       fake_descriptor(0, 0xfffff, SEG | DATA | X86_ATTR_DB));
 	poke64(FAKE_GDT + 0x18,
 	       fake_descriptor(0, 0xfffff, SEG | CODE | X86_ATTR_DB | DPL3));
 	poke64(FAKE_GDT + 0x20,
 	       fake_descriptor(0, 0xfffff, SEG | DATA | X86_ATTR_DB | DPL3));
 	poke64(FAKE_GDT + 0x28,
-	       fake_descriptor(FAKE_TSS, 0xfff, X86_ATTR_P | X86_TYPE_TSS_BUSY));
+	       fake_descriptor(FAKE_TSS, 0xfff,
+			       X86_ATTR_P | X86_TYPE_TSS_BUSY));
 	poke64(FAKE_GDT + 0x38,
 	       fake_descriptor(0, 0xfffff, SEG | CODE | X86_ATTR_L));
 	poke64(FAKE_GDT + 0x40,
@@ -232,12 +238,12 @@ static void tables(void)
 		poke64(0x11000 + 8 * i, 0x12007 + 0x1000 * i);
 	for (i = 0; i < 2048; i++)
 		poke64(0x12000 + 8 * i, (uint64_t)i << 21 | 0x87);
-	r->gdtr = (struct vp_table){ FAKE_GDT, 0x57 };
-	r->idtr = (struct vp_table){ FAKE_IDT, 0xfff };
-	r->tr = (struct vp_segment){ .sel = 0x28,
-				     .base = FAKE_TSS,
-				     .limit = 0xfff,
-				     .attr = X86_ATTR_P | X86_TYPE_TSS_BUSY };
+	r->gdtr = (struct vp_table){FAKE_GDT, 0x57};
+	r->idtr = (struct vp_table){FAKE_IDT, 0xfff};
+	r->tr = (struct vp_segment){.sel = 0x28,
+				    .base = FAKE_TSS,
+				    .limit = 0xfff,
+				    .attr = X86_ATTR_P | X86_TYPE_TSS_BUSY};
 	r->gpr[X86_RSP] = FAKE_STACK;
 	r->rip = 0x5000;
 }
@@ -292,8 +298,8 @@ void fake_gate(uint8_t vector, unsigned int type, unsigned int dpl,
 {
 	uint64_t low = (offset & 0xffff) | (uint64_t)sel << 16 |
 		       (uint64_t)ist << 32 |
-		       (uint64_t)(X86_ATTR_P | type |
-				  dpl << X86_ATTR_DPL_SHIFT) << 40 |
+		       (uint64_t)(X86_ATTR_P | type | dpl << X86_ATTR_DPL_SHIFT)
+			       << 40 |
 		       (offset & 0xffff0000) << 32;
 
 	if (vp_long_mode(&vp->hv.regs)) {

@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-#define FAKE_RAM  (16u << 20) /* at gpa 0 */
+#define FAKE_RAM  (16u << 20)          /* at gpa 0 */
 #define FAKE_ROM  UINT64_C(0xf0000000) /* one page, read-only */
 #define FAKE_MMIO UINT64_C(0xfee00000) /* anything else is device space */
 
@@ -98,8 +98,8 @@ static inline uint64_t peek64(uint64_t gpa)
  * raises, or -1. */
 int fake_execute(const void *bytes, size_t len);
 #define EXECUTE(...)                                                           \
-	fake_execute((const uint8_t[]){ __VA_ARGS__ },                         \
-		     sizeof((const uint8_t[]){ __VA_ARGS__ }))
+	fake_execute((const uint8_t[]){__VA_ARGS__},                           \
+		     sizeof((const uint8_t[]){__VA_ARGS__}))
 
 /* A flat segment; @type is X86_TYPE_*, @extra X86_ATTR_L or DB. */
 struct vp_segment fake_segment(uint16_t sel, unsigned int type,

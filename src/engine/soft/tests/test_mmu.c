@@ -7,7 +7,7 @@
 #include "fake.h"
 
 #define LIN  UINT64_C(0x40123000) /* outside the identity map of the tables */
-#define DATA UINT64_C(0x200000)	  /* gpa it is mapped to */
+#define DATA UINT64_C(0x200000)   /* gpa it is mapped to */
 
 /* Tables of the tests' own, apart from fake.c's. */
 #define PML4 0x20000u
@@ -15,7 +15,11 @@
 #define PD   0x22000u
 #define PT   0x23000u
 
-enum paging { PAGING_32, PAGING_PAE, PAGING_64 };
+enum paging {
+	PAGING_32,
+	PAGING_PAE,
+	PAGING_64
+};
 
 struct rights {
 	enum paging paging;
@@ -41,16 +45,16 @@ static uint64_t flags_of(bool p, bool w, bool u, bool nx)
 /* Where the last two entries for LIN lie. */
 static uint64_t upper_gpa(enum paging p)
 {
-	return p == PAGING_32 ? PD + 4 * slot(LIN, 22, 1024) :
-				PD + 8 * slot(LIN, 21, 512);
+	return p == PAGING_32 ? PD + 4 * slot(LIN, 22, 1024)
+			      : PD + 8 * slot(LIN, 21, 512);
 }
 
 static uint64_t leaf_gpa(enum paging p, bool large)
 {
 	if (large)
 		return upper_gpa(p);
-	return p == PAGING_32 ? PT + 4 * slot(LIN, 12, 1024) :
-				PT + 8 * slot(LIN, 12, 512);
+	return p == PAGING_32 ? PT + 4 * slot(LIN, 12, 1024)
+			      : PT + 8 * slot(LIN, 12, 512);
 }
 
 static void poke_entry(enum paging p, uint64_t gpa, uint64_t v)
@@ -71,20 +75,19 @@ static void set_control(const struct rights *c)
 	struct vp_regs *r = &vp->hv.regs;
 	unsigned int cpl = c->user ? 3 : 0;
 
-	r->cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_ET |
-		 (c->wp ? X86_CR0_WP : 0);
+	r->cr0 =
+		X86_CR0_PE | X86_CR0_PG | X86_CR0_ET | (c->wp ? X86_CR0_WP : 0);
 	r->cr4 = X86_CR4_PSE | (c->paging == PAGING_32 ? 0 : X86_CR4_PAE) |
 		 (c->smep ? X86_CR4_SMEP : 0) | (c->smap ? X86_CR4_SMAP : 0);
 	r->efer = c->nxe ? X86_EFER_NXE : 0;
 	if (c->paging == PAGING_64)
 		r->efer |= X86_EFER_LME | X86_EFER_LMA;
 	r->cr3 = c->paging == PAGING_64 ? PML4 : PD;
-	r->seg[X86_CS] = fake_segment((uint16_t)cpl,
-				      X86_TYPE_CODE | X86_TYPE_READABLE, cpl,
-				      c->paging == PAGING_64 ? X86_ATTR_L :
-							       X86_ATTR_DB);
-	r->seg[X86_SS] =
-		fake_segment((uint16_t)cpl, X86_TYPE_WRITABLE, cpl, X86_ATTR_DB);
+	r->seg[X86_CS] = fake_segment(
+		(uint16_t)cpl, X86_TYPE_CODE | X86_TYPE_READABLE, cpl,
+		c->paging == PAGING_64 ? X86_ATTR_L : X86_ATTR_DB);
+	r->seg[X86_SS] = fake_segment((uint16_t)cpl, X86_TYPE_WRITABLE, cpl,
+				      X86_ATTR_DB);
 	r->rflags = c->ac ? X86_FL_AC | X86_FL_FIXED : X86_FL_FIXED;
 	r->pdpte[slot(LIN, 30, 4)] = PD | X86_PTE_P;
 	tlb_flush_all(vp);
@@ -231,9 +234,14 @@ static void test_rights_64(void **state)
 /* ---- reserved bits ---- */
 
 static const struct rights all_64 = {
-	.paging = PAGING_64, .upper_u = true, .upper_w = true,
-	.u = true,	     .w = true,	      .p = true,
-	.wp = true,	     .nxe = true,
+	.paging = PAGING_64,
+	.upper_u = true,
+	.upper_w = true,
+	.u = true,
+	.w = true,
+	.p = true,
+	.wp = true,
+	.nxe = true,
 };
 
 static void test_reserved_64(void **state)
@@ -242,15 +250,15 @@ static void test_reserved_64(void **state)
 		uint64_t gpa, bits;
 		bool fault;
 	} cases[] = {
-		{ PML4, X86_PTE_PS, true },
-		{ PML4, BIT64(40), true },
-		{ PML4, BIT64(51), true },
-		{ PML4, BIT64(52), false },
-		{ PML4, BIT64(8), false },
-		{ PDPT + 8, BIT64(45), true },
-		{ PDPT + 8, BIT64(58), false },
-		{ PT + 8 * 0x123, BIT64(41), true },
-		{ PT + 8 * 0x123, BIT64(9), false },
+		{PML4, X86_PTE_PS, true},
+		{PML4, BIT64(40), true},
+		{PML4, BIT64(51), true},
+		{PML4, BIT64(52), false},
+		{PML4, BIT64(8), false},
+		{PDPT + 8, BIT64(45), true},
+		{PDPT + 8, BIT64(58), false},
+		{PT + 8 * 0x123, BIT64(41), true},
+		{PT + 8 * 0x123, BIT64(9), false},
 	};
 	unsigned int i;
 
@@ -527,10 +535,10 @@ static void test_canonical(void **state)
 
 static void test_code_page(void **state)
 {
-	struct code_page *pages = calloc(FAKE_RAM >> PAGE_SHIFT,
-					 sizeof(*pages));
-	struct soft_pages sp = { .nr_pages = FAKE_RAM >> PAGE_SHIFT,
-				 .page = pages };
+	struct code_page *pages =
+		calloc(FAKE_RAM >> PAGE_SHIFT, sizeof(*pages));
+	struct soft_pages sp = {.nr_pages = FAKE_RAM >> PAGE_SHIFT,
+				.page = pages};
 	uint32_t *p;
 
 	set_control(&all_64);
@@ -597,16 +605,26 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
-		TEST(test_rights_32),	    TEST(test_rights_pae),
-		TEST(test_rights_64),	    TEST(test_reserved_64),
-		TEST(test_reserved_large),  TEST(test_pse36),
-		TEST(test_pcid),	    TEST(test_pcid_many),
-		TEST(test_global),	    TEST(test_invlpg_large),
-		TEST(test_dirty_after_read), TEST(test_straddle),
-		TEST(test_rmw),		    TEST(test_device),
-		TEST(test_rom),		    TEST(test_chunk),
-		TEST(test_canonical),	    TEST(test_code_page),
-		TEST(test_data_breakpoint), TEST(test_alignment),
+		TEST(test_rights_32),
+		TEST(test_rights_pae),
+		TEST(test_rights_64),
+		TEST(test_reserved_64),
+		TEST(test_reserved_large),
+		TEST(test_pse36),
+		TEST(test_pcid),
+		TEST(test_pcid_many),
+		TEST(test_global),
+		TEST(test_invlpg_large),
+		TEST(test_dirty_after_read),
+		TEST(test_straddle),
+		TEST(test_rmw),
+		TEST(test_device),
+		TEST(test_rom),
+		TEST(test_chunk),
+		TEST(test_canonical),
+		TEST(test_code_page),
+		TEST(test_data_breakpoint),
+		TEST(test_alignment),
 		TEST(test_no_paging),
 	};
 
