@@ -14,6 +14,8 @@ struct format {
 
 static const struct format formats[] = {
 	{load_linux_probe, load_linux},
+	{load_multiboot_probe, load_multiboot},
+	{load_pvh_probe, load_pvh},
 };
 
 int load_kernel(const struct loader *l)

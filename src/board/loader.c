@@ -200,3 +200,21 @@ int loader_initrds(const struct loader *l, uint64_t low, uint64_t high,
 	*ret_size = size;
 	return 0;
 }
+
+int loader_module(const struct loader *l, unsigned int i, uint64_t gpa,
+		  uint64_t *ret_gpa)
+{
+	const struct image *im = &l->initrd[i];
+	uint64_t top = map_low_top(l->memory_size);
+	uint64_t at = align_up(gpa, PAGE_SIZE);
+
+	if (at > top || im->size > top - at)
+		return loader_fail(
+			l, -ENOMEM,
+			"%s does not fit: needs %llu MiB, have %llu "
+			"MiB; give more memory",
+			im->name, (unsigned long long)to_mib(im->size),
+			(unsigned long long)((at < top ? top - at : 0) / MIB));
+	*ret_gpa = at;
+	return image_load(l, im, 0, at, im->size);
+}

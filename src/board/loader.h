@@ -67,6 +67,10 @@ int loader_cmdline(const struct loader *l, uint64_t max);
 int loader_initrds(const struct loader *l, uint64_t low, uint64_t high,
 		   uint64_t *ret_gpa, uint64_t *ret_size);
 
+/* Load initrd @i at the first page at or after @gpa. */
+int loader_module(const struct loader *l, unsigned int i, uint64_t gpa,
+		  uint64_t *ret_gpa);
+
 /* Registers and tables of the boot processor: flat 32-bit protected mode, or
  * 64-bit mode with the first 4 GiB mapped one to one. @cs and @ds are byte
  * offsets into the table. */
@@ -81,3 +85,7 @@ int load_kernel(const struct loader *l);
 #define LOADER_HEAD 32768u
 bool load_linux_probe(const uint8_t *head, size_t len);
 int load_linux(const struct loader *l, const uint8_t *head, size_t len);
+bool load_multiboot_probe(const uint8_t *head, size_t len);
+int load_multiboot(const struct loader *l, const uint8_t *head, size_t len);
+bool load_pvh_probe(const uint8_t *head, size_t len);
+int load_pvh(const struct loader *l, const uint8_t *head, size_t len);
