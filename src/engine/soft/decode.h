@@ -95,8 +95,8 @@ struct insn {
 	/*
 	 * The immediate. Operand data and branch displacements are
 	 * sign-extended; counts, ports, vectors, shuffle controls and the
-	 * words of RET and ENTER are zero-extended; D0-D3 shifts by one have
-	 * 1 here; moffs and far pointer offsets are zero-extended.
+	 * words of RET and ENTER are zero-extended; shifts D0 and D1 have 1
+	 * here; moffs and far pointer offsets are zero-extended.
 	 */
 	uint64_t imm;
 	int32_t disp;   /* of the memory operand, sign-extended */

@@ -98,13 +98,11 @@ enum imm_form {
 #define Ob	OPERAND_FULL(MOFFS, B, MOFFS)
 #define Ov	OPERAND_FULL(MOFFS, V, MOFFS)
 #define M0	OPERAND(MEM, NONE)
-#define Mb	OPERAND(MEM, B)
 #define Mw	OPERAND(MEM, W)
 #define Md	OPERAND(MEM, D)
 #define Mq	OPERAND(MEM, Q)
 #define Mt	OPERAND(MEM, T)
 #define Mdq	OPERAND(MEM, DQ)
-#define Mqq	OPERAND(MEM, QQ)
 #define Mv	OPERAND(MEM, V)
 #define My	OPERAND(MEM, Y)
 #define Mx	OPERAND(MEM, X)
@@ -116,7 +114,6 @@ enum imm_form {
 #define Mfx	OPERAND(MEM, FX)
 #define ST	OPERAND(ST0, T)
 #define STi	OPERAND(STI, T)
-#define Pd	OPERAND(MMX_REG, D)
 #define Pq	OPERAND(MMX_REG, Q)
 #define Qd	OPERAND(MMX_RM, D)
 #define Qq	OPERAND(MMX_RM, Q)
@@ -224,9 +221,9 @@ enum imm_form {
 #define X87(opc, pat, op, opnds)					\
 	LINE(INSN_CLASS_X87, opc, INSN_PFX_ANY, pat, OP_##op, opnds,	\
 	     F_0, IF_FPU, IF_BASE, 0)
-#define X8F(opc, pat, op, opnds, efl)					\
+#define X8F(opc, pat, op, opnds, efl, feat)				\
 	LINE(INSN_CLASS_X87, opc, INSN_PFX_ANY, pat, OP_##op, opnds,	\
-	     efl, IF_FPU, IF_BASE, 0)
+	     efl, IF_##feat, IF_BASE, 0)
 #define MMX(opc, px, pat, op, opnds, feat, at)				\
 	LINE(INSN_CLASS_MMX, opc, INSN_PFX_##px, pat, OP_##op, opnds,	\
 	     F_0, IF_##feat, IF_BASE, OY | (at))

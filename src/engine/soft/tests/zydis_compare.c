@@ -244,7 +244,7 @@ static bool same_segment(const struct insn *in, ZydisRegister segment)
 		return false;
 	if (in->seg == INSN_SEG_FLAT)
 		return segment < ZYDIS_REGISTER_FS;
-	return ZydisRegisterGetId(segment) == in->seg;
+	return ZydisRegisterGetId(segment) == (int)in->seg;
 }
 
 /*
