@@ -105,7 +105,7 @@ enum apic_shorthand {
 
 /* Interrupt messages, MSI form (SDM 11.11) */
 #define MSI_ADDR_BASE       UINT64_C(0xfee00000)
-#define MSI_ADDR_BASE_MASK  UINT64_C(0xfff00000)
+#define MSI_ADDR_BASE_MASK  UINT64_C(0xfffffffffff00000)
 #define MSI_ADDR_DEST_SHIFT 12 /* bits 19:12 */
 #define MSI_ADDR_HINT       BIT64(3)
 #define MSI_ADDR_LOGICAL    BIT64(2)

@@ -43,7 +43,8 @@ enum hv_event {
 
 /* The host debugger's wishes for one processor. */
 #define HV_DEBUG_STEP  0x1u /* leave after one instruction */
-#define HV_DEBUG_BREAK 0x2u /* leave before INT3 and at hv_debug_break hits */
+#define HV_DEBUG_BREAK 0x2u /* leave at hv_vp.debug_break addresses */
+#define HV_DEBUG_INT3  0x4u /* leave before INT3 */
 
 struct engine_ops {
 	const char *name;

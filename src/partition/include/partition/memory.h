@@ -61,6 +61,9 @@ guest_memory_ranges(const struct guest_memory *gm, size_t *ret_count);
 /* -ENOSPC when there are too many. Before any processor runs. */
 int guest_memory_listen(struct guest_memory *gm,
 			struct guest_memory_listener *l);
+/* No processor runs and no span is open. Unknown ones are ignored. */
+void guest_memory_unlisten(struct guest_memory *gm,
+			   struct guest_memory_listener *l);
 
 /* Copy out of or into guest memory; -EFAULT when any byte is not RAM, and
  * nothing was copied then. Writing ignores range.readonly: it is the host. */

@@ -55,8 +55,8 @@ struct partition_config {
 
 /*
  * Create with all its processors in power-on state. On failure a negative
- * errno and one line of text with the next step in @ret_why (static or
- * inside @why_buf). -ENOTSUP: the host's CPU lacks what the model promises.
+ * errno and one line of text with the next step in @why_buf. -ENOTSUP: the
+ * host's CPU lacks what the model promises.
  */
 int partition_new(struct partition **ret, const struct partition_config *config,
 		  char *why_buf, size_t why_size);
@@ -95,9 +95,13 @@ void partition_vp_get_regs(struct partition *p, unsigned int vp,
 void partition_vp_set_regs(struct partition *p, unsigned int vp,
 			   const struct vp_regs *regs);
 
+/* Bytes that partition_vp_save() writes. */
+size_t partition_vp_state_size(void);
+
 /* Complete state of a stopped processor (registers, APIC, MSRs) as field-table
  * records. save: bytes written or -ENOSPC; load: 0 or -EINVAL/-EPROTO with the
- * processor untouched. */
+ * processor untouched. Processor 0 carries the partition's time: load it
+ * first. */
 int64_t partition_vp_save(struct partition *p, unsigned int vp, void *buf,
 			  size_t size);
 int partition_vp_load(struct partition *p, unsigned int vp, const void *buf,
