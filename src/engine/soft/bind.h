@@ -59,7 +59,9 @@ static inline uint64_t seg_linear(struct soft_vp *vp, unsigned int seg,
 			off += vp->hv.regs.seg[seg].base;
 		return off; /* INSN_SEG_FLAT included */
 	}
-	if ((vp->mode & SOFT_MODE_FLAT) && seg < X86_FS)
+	if ((vp->mode & SOFT_MODE_FLAT) && seg < X86_FS &&
+	    !(write && seg == X86_CS) &&
+	    (uint32_t)off <= UINT32_MAX - (size - 1))
 		return (uint32_t)off;
 	return seg_linear_checked(vp, seg, off, size, write);
 }

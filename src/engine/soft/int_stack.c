@@ -206,29 +206,28 @@ HANDLER(popf)
 
 /* ---- ENTER, LEAVE ---- */
 
+/*
+ * One push after the other: the frame may overlap the outer levels' pointers
+ * that it copies. A fault leaves what was pushed in memory, as processors do.
+ */
 HANDLER(enter)
 {
 	unsigned int size = in->opsize;
 	unsigned int level = in->sel & 31;
 	uint64_t sp = stack_pointer(vp);
 	uint64_t bp = vp->hv.regs.gpr[X86_RBP];
-	uint64_t v[32], frame;
+	uint64_t frame = stack_move(vp, sp, -(int64_t)size);
 
 	/* The old frame pointer, those of outer levels, the new one. */
-	v[0] = bp;
-	frame = stack_move(vp, sp, -(int64_t)size);
-	for (unsigned int i = 1; i < level; i++) {
-		uint64_t at = stack_move(vp, bp, -(int64_t)(i * size));
-
-		v[i] = mem_read_sized(vp, stack_linear(vp, at, size, false),
-				      size);
-	}
-	if (level)
-		v[level] = frame;
 	for (unsigned int i = 0; i <= level; i++) {
+		uint64_t at = stack_move(vp, bp, -(int64_t)(i * size));
+		uint64_t v = i == 0 ? bp : frame;
+
+		if (i > 0 && i < level)
+			v = mem_read_sized(
+				vp, stack_linear(vp, at, size, false), size);
 		sp = stack_move(vp, sp, -(int64_t)size);
-		mem_write_sized(vp, stack_linear(vp, sp, size, true), v[i],
-				size);
+		mem_write_sized(vp, stack_linear(vp, sp, size, true), v, size);
 	}
 	sp = stack_move(vp, sp, -(int64_t)in->imm);
 	/* A stack that cannot be written on is noticed here (SDM 2 ENTER). */

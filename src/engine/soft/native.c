@@ -53,6 +53,7 @@ static const struct host_bit host_bits[IF_COUNT] = {
 /* clang-format on */
 
 static bool host_has[IF_COUNT];
+static unsigned int host_quirks;
 static pthread_once_t host_once = PTHREAD_ONCE_INIT;
 
 static bool read_bit(const struct host_bit *b)
@@ -77,6 +78,22 @@ static bool host_ymm(void)
 	return (eax & XSTATE_ALL) == XSTATE_ALL;
 }
 
+/* Does CVTPI2PS with a memory operand go over to MMX? */
+static bool cvtpi2ps_transits(void)
+{
+	struct fpu_legacy f __attribute__((aligned(16)));
+	const uint64_t zero = 0;
+
+	__asm__ volatile("fninit\n\t"
+			 "cvtpi2ps %1, %%xmm0\n\t"
+			 "fxsave64 %0\n\t"
+			 "emms"
+			 : "=m"(f)
+			 : "m"(zero)
+			 : "xmm0");
+	return f.ftw != 0;
+}
+
 static void host_probe(void)
 {
 	static const uint8_t need_ymm[] = {IF_AVX,  IF_AVX2, IF_FMA,
@@ -84,10 +101,18 @@ static void host_probe(void)
 
 	for (unsigned int i = 0; i < IF_COUNT; i++)
 		host_has[i] = read_bit(&host_bits[i]);
+	if (cvtpi2ps_transits())
+		host_quirks |= HOST_CVTPI2PS_TRANSITS;
 	if (host_ymm())
 		return;
 	for (unsigned int i = 0; i < ARRAY_SIZE(need_ymm); i++)
 		host_has[need_ymm[i]] = false;
+}
+
+unsigned int soft_host_quirks(void)
+{
+	(void)pthread_once(&host_once, host_probe);
+	return host_quirks;
 }
 
 bool soft_host_has(enum insn_feature feature)
@@ -107,6 +132,11 @@ static void insn_ud(struct soft_vp *vp, const struct insn *in)
 static void insn_nm(struct soft_vp *vp, const struct insn *in)
 {
 	soft_raise(vp, X86_NM);
+}
+
+static void insn_gp(struct soft_vp *vp, const struct insn *in)
+{
+	soft_raise_error(vp, X86_GP, 0);
 }
 
 static void insn_mmx_blocked(struct soft_vp *vp, const struct insn *in)
@@ -190,8 +220,12 @@ insn_fn *bind_native(struct soft_vp *vp, const struct insn *in)
 	case OP_ADOX:
 		return native_stub(in);
 	case OP_MOVNTI:
+	case OP_CLZERO:
 		return bind_native_move(vp, in);
 	default:
-		return bind_native_state(vp, in);
+		break;
 	}
+	if ((insn_desc(in)->attr & INSN_PRIV) && (vp->mode & SOFT_MODE_CPL3))
+		return insn_gp;
+	return bind_native_state(vp, in);
 }

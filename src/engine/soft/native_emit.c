@@ -198,6 +198,12 @@ static bool op_uses_mxcsr(enum insn_op op)
 	}
 }
 
+/* PCMPESTRx take lengths from EAX and EDX, or with W from RAX and RDX. */
+static bool op_has_implicit_gprs(enum insn_op op)
+{
+	return op == OP_PCMPESTRM || op == OP_PCMPESTRI;
+}
+
 static bool op_reads_flags(enum insn_op op)
 {
 	return op == OP_ADCX || op == OP_ADOX ||
@@ -241,7 +247,7 @@ static void form_init(struct form *f, const struct insn *in)
 	f->vex = in->flags & INSN_VEX;
 	f->l = in->flags & INSN_VEX_L;
 	/* General operands follow the mode, vectors the bit if it matters. */
-	if (has_gpr(desc))
+	if (has_gpr(desc) || op_has_implicit_gprs((enum insn_op)in->op))
 		f->w = in->opsize == 8;
 	else
 		f->w = (in->flags & INSN_W) && (desc->pat.mask & INSN_KEY_W);
@@ -308,6 +314,14 @@ static uint64_t form_key(const struct form *f)
 		check_aligned(vp, lin, align);                                 \
 		operand_write(vp, lin, vp->nat.operand, size);                 \
 	}
+
+/* Before an operation that may raise #XM: the store's faults come first. */
+static void probe_store(struct soft_vp *vp, const struct insn *in)
+{
+	unsigned int size = insn_mem_size(in);
+
+	mem_probe(vp, insn_linear(vp, in, size, true), MEM_WRITE, size);
+}
 
 DEFINE_LOAD(1, 1)
 DEFINE_LOAD(2, 1)
@@ -493,10 +507,10 @@ static void emit_load_operands(struct emit *e, const struct form *f)
 			EMIT_VP_OP(e, HOST_V2, VP_OFF(nat.mm[1]), 0x0f, 0x6f);
 		}
 	}
-	if (op == OP_PCMPESTRM || op == OP_PCMPESTRI)
+	if (op_has_implicit_gprs(op))
 		EMIT_VP_OP(e, HOST_RAX, VP_OFF(hv.regs.gpr[X86_RAX]), 0x48,
 			   0x8b);
-	if (op == OP_PCMPESTRM || op == OP_PCMPESTRI || op == OP_MULX)
+	if (op_has_implicit_gprs(op) || op == OP_MULX)
 		EMIT_VP_OP(e, HOST_RDX, VP_OFF(hv.regs.gpr[X86_RDX]), 0x48,
 			   0x8b);
 }
@@ -695,6 +709,8 @@ static void emit_vector_stub(struct emit *e, const struct form *f)
 	emit_enter(e);
 	if (store) {
 		store_fn = store_helper(f->mem_size, f->mem_align);
+		if (f->mxcsr)
+			emit_fetch(e, (uintptr_t)probe_store);
 		EMIT_VP_OP(e, HOST_R11, VP_OFF(nat.operand), 0x4c, 0x8d);
 	} else if (f->mem) {
 		emit_fetch(e, load_helper(f->mem_size, f->mem_align));

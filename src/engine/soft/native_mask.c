@@ -98,25 +98,16 @@ static void insn_maskstore(struct soft_vp *vp, const struct insn *in)
 	}
 }
 
+/* Faults for bytes that are not selected are allowed (SDM 2), and happen. */
 static void insn_maskmovdqu(struct soft_vp *vp, const struct insn *in)
 {
 	uint64_t ea = vp->hv.regs.gpr[X86_RDI];
 
-	for (unsigned int pass = 0; pass < 2; pass++) {
-		for (unsigned int i = 0; i < 16; i++) {
-			uint64_t lin;
-
-			if (!elem_mask(vp, in->rm, i, 1))
-				continue;
-			lin = elem_linear(vp, in, ea + i, 1, true);
-			if (pass == 0)
-				mem_probe(vp, lin, MEM_WRITE, 1);
-			else
-				mem_write8(
-					vp, lin,
-					(uint8_t)get_elem(vp, in->reg, i, 1));
-		}
-	}
+	block_probe(vp, elem_linear(vp, in, ea, 16, true), MEM_WRITE, 16);
+	for (unsigned int i = 0; i < 16; i++)
+		if (elem_mask(vp, in->rm, i, 1))
+			mem_write8(vp, elem_linear(vp, in, ea + i, 1, true),
+				   (uint8_t)get_elem(vp, in->reg, i, 1));
 }
 
 /* ---- gathers (SDM 2, VGATHERDPS) ---- */

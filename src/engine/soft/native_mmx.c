@@ -43,22 +43,41 @@ static void mm_write(struct fpu_legacy *f, unsigned int n, uint64_t v)
 	memcpy(f->st[n & 7] + 8, &exp, 2);
 }
 
+/*
+ * With a memory operand, CVTPI2PD touches no MMX register and so makes no
+ * transition; of CVTPI2PS the manuals differ, and so do processors.
+ */
+static bool has_transition(const struct insn *in)
+{
+	if (!(in->flags & INSN_MEM))
+		return true;
+	if (in->op == OP_CVTPI2PS)
+		return soft_host_quirks() & HOST_CVTPI2PS_TRANSITS;
+	return in->op != OP_CVTPI2PD;
+}
+
+/* The transition comes before the operation, which may raise #XM. */
 void *native_mmx_begin(struct soft_vp *vp, const struct insn *in)
 {
-	const struct fpu_legacy *f = fpu_legacy(vp);
+	struct fpu_legacy *f = fpu_legacy(vp);
+	void *operand = vp->nat.operand;
 	unsigned int size;
 	uint64_t lin;
 
-	x87_check_pending(vp);
+	if (has_transition(in))
+		x87_check_pending(vp);
 	vp->nat.mm[0] = mm_read(f, in->reg);
-	if (!(in->flags & INSN_MEM)) {
+	if (in->flags & INSN_MEM) {
+		size = insn_mem_size(in);
+		lin = insn_linear(vp, in, size, false);
+		check_aligned(vp, lin, insn_mem_align(in));
+		operand = (void *)(uintptr_t)operand_read(vp, lin, size);
+	} else {
 		vp->nat.mm[1] = mm_read(f, in->rm);
-		return vp->nat.operand;
 	}
-	size = insn_mem_size(in);
-	lin = insn_linear(vp, in, size, false);
-	check_aligned(vp, lin, insn_mem_align(in));
-	return (void *)(uintptr_t)operand_read(vp, lin, size);
+	if (has_transition(in))
+		mm_transition(f);
+	return operand;
 }
 
 void native_mmx_end(struct soft_vp *vp, const struct insn *in)
@@ -66,7 +85,6 @@ void native_mmx_end(struct soft_vp *vp, const struct insn *in)
 	struct fpu_legacy *f = fpu_legacy(vp);
 	const struct insn_desc *desc = insn_desc(in);
 
-	mm_transition(f);
 	for (unsigned int i = 0; i < ARRAY_SIZE(desc->opnd); i++) {
 		uint16_t o = desc->opnd[i];
 
@@ -125,12 +143,12 @@ static void insn_maskmovq(struct soft_vp *vp, const struct insn *in)
 	x87_check_pending(vp);
 	if (in->addrsize != 8)
 		ea = in->addrsize == 4 ? (uint32_t)ea : (uint16_t)ea;
+	mm_transition(f); /* even if it faults */
 	lin = seg_linear(vp, in->seg, ea, 8, true);
 	block_probe(vp, lin, MEM_WRITE, 8);
 	for (unsigned int i = 0; i < 8; i++)
 		if ((mask >> (8 * i)) & 0x80)
 			mem_write8(vp, lin + i, (uint8_t)(data >> (8 * i)));
-	mm_transition(f);
 }
 
 static void insn_emms(struct soft_vp *vp, const struct insn *in)

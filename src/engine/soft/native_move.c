@@ -326,6 +326,20 @@ static void insn_movnti8(struct soft_vp *vp, const struct insn *in)
 	mem_write64(vp, insn_linear(vp, in, 8, true), vp->hv.regs.gpr[in->reg]);
 }
 
+/* ---- CLZERO: the cache line that rAX points into ---- */
+
+static void insn_clzero(struct soft_vp *vp, const struct insn *in)
+{
+	static const uint8_t zero[64];
+	uint64_t ea = vp->hv.regs.gpr[X86_RAX];
+	uint64_t lin;
+
+	if (in->addrsize != 8)
+		ea = in->addrsize == 4 ? (uint32_t)ea : (uint16_t)ea;
+	lin = seg_linear(vp, in->seg, ea & ~UINT64_C(63), 64, true);
+	mem_write(vp, lin & ~UINT64_C(63), zero, 64);
+}
+
 /* ---- SSE4a bit fields: immediates become the register form's ---- */
 
 static void insn_extrq(struct soft_vp *vp, const struct insn *in)
@@ -393,6 +407,8 @@ insn_fn *bind_native_move(const struct soft_vp *vp, const struct insn *in)
 		return bind_half(in, true);
 	case OP_MOVNTI:
 		return in->opsize == 8 ? insn_movnti8 : insn_movnti4;
+	case OP_CLZERO:
+		return insn_clzero;
 	case OP_EXTRQ:
 		return has_imm(in) ? insn_extrq : NULL;
 	case OP_INSERTQ:

@@ -129,6 +129,10 @@ void block_write(struct soft_vp *vp, uint64_t lin, const void *buf,
 void block_probe(struct soft_vp *vp, uint64_t lin, enum mem_access access,
 		 unsigned int size);
 
+/* What this host does where processors differ. (native.c) */
+#define HOST_CVTPI2PS_TRANSITS 0x1u
+unsigned int soft_host_quirks(void);
+
 /* ---- native_area.c: where stubs live ---- */
 
 struct native_code {

@@ -93,11 +93,15 @@ void native_x87_end(struct soft_vp *vp, const struct insn *in)
 	const struct fpu_legacy *now = (const void *)vp->nat.x87;
 	struct fpu_legacy *f = fpu_legacy(vp);
 	unsigned int size;
+	uint64_t lin;
 
-	if ((insn_mem_access(in) & OPND_W) && !store_suppressed(now)) {
+	if (insn_mem_access(in) & OPND_W) {
 		size = insn_mem_size(in);
-		operand_write(vp, insn_linear(vp, in, size, true),
-			      vp->nat.operand, size);
+		lin = insn_linear(vp, in, size, true);
+		if (store_suppressed(now))
+			mem_probe(vp, lin, MEM_WRITE, size);
+		else
+			operand_write(vp, lin, vp->nat.operand, size);
 	}
 	f->fcw = now->fcw;
 	f->fsw = now->fsw;

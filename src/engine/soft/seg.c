@@ -247,8 +247,7 @@ bool seg_in_limit(const struct vp_segment *s, uint64_t off, unsigned int size)
 	if ((s->attr & (X86_ATTR_S | X86_TYPE_CODE | X86_TYPE_DOWN)) ==
 	    (X86_ATTR_S | X86_TYPE_DOWN))
 		return off > s->limit && last <= top;
-	/* a segment of 4 GiB has no end to run over */
-	return last <= s->limit || (s->limit == UINT32_MAX && off <= s->limit);
+	return last <= s->limit; /* 4 GiB is a limit like any other */
 }
 
 static bool type_allows(const struct vp_segment *s, bool write)

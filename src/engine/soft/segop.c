@@ -326,13 +326,10 @@ static void op_verw(struct soft_vp *vp, const struct insn *in)
 static void op_arpl(struct soft_vp *vp, const struct insn *in)
 {
 	uint16_t src = (uint16_t)vp->hv.regs.gpr[in->reg];
-	uint64_t lin = 0;
 	uint16_t dst;
 
 	if (in->flags & INSN_MEM) {
-		lin = insn_linear(vp, in, 2, true);
-		mem_probe(vp, lin, MEM_WRITE, 2);
-		dst = mem_read16(vp, lin);
+		dst = mem_read16(vp, insn_linear(vp, in, 2, false));
 	} else {
 		dst = (uint16_t)vp->hv.regs.gpr[in->rm];
 	}
@@ -342,7 +339,7 @@ static void op_arpl(struct soft_vp *vp, const struct insn *in)
 	}
 	dst = (uint16_t)((dst & ~SEL_RPL) | sel_rpl(src));
 	if (in->flags & INSN_MEM)
-		mem_write16(vp, lin, dst);
+		mem_write16(vp, insn_linear(vp, in, 2, true), dst);
 	else
 		reg_write(vp, in->rm, 2, dst);
 	set_zf(vp, true);

@@ -137,9 +137,9 @@ void op_sysexit(struct soft_vp *vp, const struct insn *in)
 	uint64_t rip = r->gpr[X86_RDX], rsp = r->gpr[X86_RCX];
 	uint16_t sel = (uint16_t)r->sysenter_cs + (to64 ? 32 : 16);
 
-	check_sysenter(vp);
 	if (vp_cpl(r) != 0 || (r->rflags & X86_FL_VM))
 		seg_raise_gp0(vp);
+	check_sysenter(vp);
 	if (to64 && (!canonical(rip) || !canonical(rsp)))
 		seg_raise_gp0(vp);
 	r->gpr[X86_RSP] = to64 ? rsp : (uint32_t)rsp;
