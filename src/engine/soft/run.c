@@ -141,9 +141,9 @@ static bool step(struct soft_vp *vp, enum engine_exit *why)
 	}
 
 	b = soft_block_find(vp, NULL, BLOCK_SINGLE);
-	if (b->insn[0].op == OP_INT3 && (vp->hv.debug_flags & HV_DEBUG_BREAK) &&
+	if (b->insn[0].op == OP_INT3 && (vp->hv.debug_flags & HV_DEBUG_INT3) &&
 	    !(vp->hv.debug_flags & HV_DEBUG_STEP)) {
-		*why = debug_exit(vp, HV_DEBUG_BREAK);
+		*why = debug_exit(vp, HV_DEBUG_INT3);
 		return true;
 	}
 
