@@ -69,6 +69,7 @@ static void regs_changed(struct hv_vp *hv, uint32_t what)
 		}
 	}
 	tlb_flush_all(vp);
+	tlb_switch(vp, hv->regs.cr3); /* its PCID may be another one */
 	soft_mode_update(vp);
 	vp->end_block = true;
 }

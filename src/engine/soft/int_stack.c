@@ -218,6 +218,8 @@ HANDLER(enter)
 	uint64_t bp = vp->hv.regs.gpr[X86_RBP];
 	uint64_t frame = stack_move(vp, sp, -(int64_t)size);
 
+	if (!(vp->mode & (SOFT_MODE_64 | SOFT_MODE_SS32)))
+		frame |= vp->hv.regs.gpr[X86_RSP] & ~UINT64_C(0xffff);
 	/* The old frame pointer, those of outer levels, the new one. */
 	for (unsigned int i = 0; i <= level; i++) {
 		uint64_t at = stack_move(vp, bp, -(int64_t)(i * size));

@@ -328,11 +328,8 @@ static void op_arpl(struct soft_vp *vp, const struct insn *in)
 	uint16_t src = (uint16_t)vp->hv.regs.gpr[in->reg];
 	uint16_t dst;
 
-	if (in->flags & INSN_MEM) {
-		dst = mem_read16(vp, insn_linear(vp, in, 2, false));
-	} else {
-		dst = (uint16_t)vp->hv.regs.gpr[in->rm];
-	}
+	/* write access is asked for only when there is something to write */
+	dst = read_rm16(vp, in);
 	if (sel_rpl(dst) >= sel_rpl(src)) {
 		set_zf(vp, false);
 		return;
