@@ -3,6 +3,7 @@
 #include "board_priv.h"
 
 #include <base/bits.h>
+#include <device/ide.h>
 #include <device/io_bus.h>
 #include <device/pci.h>
 #include <device/piix.h>
@@ -60,6 +61,14 @@ static int check_config(const struct board_config *c, char *why, size_t size)
 		return board_fail(why, size, -EINVAL,
 				  "%u disks; give at most %d", c->nr_disks,
 				  BOARD_MAX_DISKS);
+	for (unsigned int i = 0; i < c->nr_disks; i++) {
+		if (c->disk[i].channel >= IDE_CHANNELS ||
+		    c->disk[i].unit >= IDE_UNITS)
+			return board_fail(why, size, -EINVAL,
+					  "no IDE position %u:%u; give 0 or 1 "
+					  "for each",
+					  c->disk[i].channel, c->disk[i].unit);
+	}
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <device/debug_port.h>
 #include <device/fw_cfg.h>
 #include <device/i8042.h>
+#include <device/ide.h>
 #include <device/io_bus.h>
 #include <device/ioapic.h>
 #include <device/pci.h>
@@ -183,12 +184,14 @@ int board_new_devices(struct board *b)
 		{0x2f8, 3, c->serial[1]},
 	};
 	const struct debug_log_config log = {c->debug};
+	struct ide_config ide = {0};
 	/* clang-format off */
 	const struct entry table[BOARD_NR_DEVICES] = {
 		[BOARD_PIC]        = { &pic_class, &pic, false },
 		[BOARD_IOAPIC]     = { &ioapic_class, &ioapic, false },
 		[BOARD_PCI_HOST]   = { &pci_host_class, NULL, false },
 		[BOARD_PIIX_ISA]   = { &piix_isa_class, &isa, false },
+		[BOARD_IDE]        = { &ide_class, &ide, false },
 		[BOARD_PIIX_PM]    = { &piix_pm_class, NULL, false },
 		[BOARD_PIT]        = { &pit_class, NULL, false },
 		[BOARD_RTC]        = { &rtc_class, &rtc, false },
@@ -215,6 +218,10 @@ int board_new_devices(struct board *b)
 		.complain = complain,
 		.ctx = b,
 	};
+	for (unsigned int i = 0; i < c->nr_disks; i++)
+		ide.drive[c->disk[i].channel][c->disk[i].unit] =
+			(struct ide_drive_config){c->disk[i].disk,
+						  c->disk[i].cdrom};
 	for (size_t i = 0; i < BOARD_NR_DEVICES; i++) {
 		int err;
 
