@@ -72,6 +72,10 @@ static inline uint64_t seg_linear(struct soft_vp *vp, unsigned int seg,
  */
 bool seg_io_allowed(struct soft_vp *vp, uint16_t port, unsigned int width);
 
+/* Outside the plain case. (seg.c) */
+uint64_t insn_linear_slow(struct soft_vp *vp, const struct insn *in,
+			  unsigned int size, bool write);
+
 /* Linear address of @in's memory operand. */
 static inline uint64_t insn_linear(struct soft_vp *vp, const struct insn *in,
 				   unsigned int size, bool write)
@@ -82,5 +86,5 @@ static inline uint64_t insn_linear(struct soft_vp *vp, const struct insn *in,
 	if (__builtin_expect((in->flags & INSN_PLAIN) != 0, 1))
 		return reg[in->base] + (reg[in->index] << in->scale) +
 		       (uint64_t)(int64_t)in->disp;
-	return seg_linear(vp, in->seg, insn_ea(vp, in), size, write);
+	return insn_linear_slow(vp, in, size, write);
 }

@@ -20,22 +20,14 @@
 
 static size_t sizeof_block(unsigned int insns, unsigned int bytes)
 {
-	return (sizeof(struct soft_block) + insns * sizeof(struct insn) +
+	return (sizeof(struct soft_block) + (insns + 1) * sizeof(struct insn) +
 		bytes + 63) &
 	       ~(size_t)63;
 }
 
 static uint8_t *block_bytes(struct soft_block *b)
 {
-	return (uint8_t *)&b->insn[b->nr_insns];
-}
-
-static unsigned int bucket_of(const uint8_t *host, uint32_t mode)
-{
-	uint64_t h = ((uintptr_t)host ^ ((uint64_t)mode << 40)) *
-		     UINT64_C(0x9e3779b97f4a7c15);
-
-	return (unsigned int)(h >> (64 - BLOCK_HASH_BITS));
+	return (uint8_t *)&b->insn[b->nr_insns + 1];
 }
 
 /* ---- instructions that never are what they seem ---- */
@@ -142,6 +134,22 @@ static bool ends_block(const struct insn *in)
 	}
 }
 
+/* May any block follow @in, so that remembering the last two is in vain? */
+static bool is_indirect(const struct insn *in)
+{
+	switch (in->op) {
+	case OP_RET:
+	case OP_RETF:
+	case OP_IRET:
+	case OP_JMP_IND:
+	case OP_CALL_IND:
+	case OP_SYSRET:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static enum decode_mode decode_mode(uint32_t mode)
 {
 	enum decode_mode m = mode & SOFT_MODE_64   ? DECODE_64
@@ -180,16 +188,24 @@ static unsigned int decode_run(struct soft_vp *vp, struct soft_block *b,
 		n++;
 		if (len < 0) {
 			set_raising(in, len);
+			in->end = (uint16_t)pos;
 			/* What made it invalid must be watched, too. */
 			pos += avail - pos < INSN_MAX_LEN ? avail - pos
 							  : INSN_MAX_LEN;
 			break;
 		}
 		pos += (unsigned int)len;
+		in->end = (uint16_t)pos;
 		soft_bind(vp, in);
 		if (ends_block(in))
 			break;
 	}
+	b->indirect = n && is_indirect(&b->insn[n - 1]);
+	b->insn[n] = (struct insn){
+		.fn = soft_block_end,
+		.imm = (uintptr_t)b,
+		.end = n ? b->insn[n - 1].end : 0,
+	};
 	vp->stat.decodes += n;
 	b->nr_insns = (uint16_t)n;
 	return n ? pos : 0;
@@ -209,7 +225,7 @@ static struct soft_block *block_alloc(struct soft_vp *vp)
 static void block_keep(struct soft_vp *vp, struct soft_block *b)
 {
 	struct soft_blocks *bs = vp->blocks;
-	unsigned int i = bucket_of(b->host, b->mode);
+	unsigned int i = block_bucket(b->host, b->mode);
 
 	bs->used += sizeof_block(b->nr_insns, b->nr_bytes);
 	b->next = bs->bucket[i];
@@ -302,6 +318,7 @@ static void block_init(struct soft_block *b, const struct code_place *at,
 {
 	memset(b, 0, sizeof(*b));
 	b->host = at->host;
+	b->entry = at->host;
 	b->gpa = at->gpa.v;
 	b->mode = mode;
 }
@@ -346,6 +363,7 @@ static struct soft_block *decode_straddling(struct soft_vp *vp,
 	b->page = code_page(vp->partition, at->gpa.v);
 	b->page2 = code_page(vp->partition, at2.gpa.v);
 	b->host2 = at2.host;
+	b->entry = NULL;
 	if (!b->page || !b->page2)
 		return decode_once(vp, at, mode, lin);
 	keep = code_page_claim(vp, b->page, at->gpa.v, at->left, &b->version);
@@ -421,19 +439,19 @@ static bool straddling_is_current(struct soft_vp *vp, struct soft_block *b,
 
 static void block_unlink(struct soft_blocks *bs, struct soft_block *b)
 {
-	struct soft_block **p = &bs->bucket[bucket_of(b->host, b->mode)];
+	struct soft_block **p = &bs->bucket[block_bucket(b->host, b->mode)];
 
 	while (*p != b)
 		p = &(*p)->next;
 	*p = b->next;
-	b->host = NULL; /* for those who have it as a successor */
+	b->entry = NULL; /* for those who have it as a successor */
 }
 
 static struct soft_block *block_search(struct soft_vp *vp, uint64_t lin,
 				       const uint8_t *host, uint32_t mode)
 {
 	struct soft_blocks *bs = vp->blocks;
-	struct soft_block *b = bs->bucket[bucket_of(host, mode)];
+	struct soft_block *b = bs->bucket[block_bucket(host, mode)];
 
 	while (b && (b->host != host || b->mode != mode))
 		b = b->next;
@@ -480,7 +498,7 @@ static struct soft_block *find_slow(struct soft_vp *vp, struct soft_block *prev,
 				prev = NULL;
 		}
 	}
-	if (prev && b->kept) {
+	if (prev && b->kept && !prev->indirect) {
 		prev->succ[1] = prev->succ[0];
 		prev->succ[0] = b;
 	}

@@ -21,19 +21,25 @@
 #define BLOCK_SINGLE 0x80000000u
 
 struct soft_block {
-	const uint8_t *host; /* first byte */
-	uint32_t mode;       /* SOFT_MODE_* and BLOCK_SINGLE */
+	/* What following a successor looks at. */
+	const uint8_t *entry; /* host; NULL: must be searched for */
+	uint32_t mode;        /* SOFT_MODE_* and BLOCK_SINGLE */
 	uint32_t version;
 	struct code_page *page;
 	struct soft_block *succ[2]; /* likely next ones, to be checked */
 	struct soft_block *next;    /* same bucket */
-	const uint8_t *host2;       /* straddling: where the rest lies */
+	uint16_t nr_insns;
+	/* A copy of the bytes lies behind the instructions and one that ends
+	 * the block (soft_block_end()). */
+	uint16_t nr_bytes;
+	bool kept;     /* in its bucket; else good for one execution */
+	bool indirect; /* ends where any block may follow */
+
+	const uint8_t *host; /* first byte */
+	uint64_t gpa;
+	const uint8_t *host2; /* straddling: where the rest lies */
 	struct code_page *page2;
 	uint32_t version2;
-	uint16_t nr_insns;
-	uint16_t nr_bytes; /* a copy of them lies behind the instructions */
-	uint64_t gpa;
-	bool kept; /* in its bucket; else good for one execution */
 	struct insn insn[];
 };
 
@@ -71,15 +77,27 @@ static inline uint64_t code_linear(struct soft_vp *vp)
 	return (uint32_t)(r->seg[X86_CS].base + r->rip);
 }
 
-/* Is @b, found by pointer, the block at host address @host right now? */
+/* Is @b, found by pointer, the block at host address @host right now? Never
+ * true of blocks that straddle pages. */
 static inline bool block_is_current(const struct soft_block *b,
 				    const uint8_t *host, uint32_t mode)
 {
-	return b->host == host && b->mode == mode &&
+	return b->entry == host && b->mode == mode &&
 	       atomic_load_explicit(&b->page->version, memory_order_acquire) ==
-		       b->version &&
-	       !b->host2;
+		       b->version;
 }
+
+static inline unsigned int block_bucket(const uint8_t *host, uint32_t mode)
+{
+	uint64_t h = ((uintptr_t)host ^ ((uint64_t)mode << 40)) *
+		     UINT64_C(0x9e3779b97f4a7c15);
+
+	return (unsigned int)(h >> (64 - BLOCK_HASH_BITS));
+}
+
+/* Handler behind a block's last instruction, whose imm is the block: goes on
+ * with the next block when nothing speaks against it. (run.c) */
+insn_fn soft_block_end;
 
 /* Ask the families of handlers for @in's. */
 void soft_bind(struct soft_vp *vp, struct insn *in);

@@ -121,6 +121,9 @@ struct insn {
 	uint8_t seg;   /* enum insn_seg */
 	uint8_t opcode;
 	uint8_t modrm; /* raw byte, if INSN_MODRM */
+	/* Where the next one starts, from the start of its block: for the
+	 * interpreter, which keeps it. */
+	uint16_t end;
 };
 
 _Static_assert(sizeof(struct insn) <= 48, "insn must stay cache-friendly");

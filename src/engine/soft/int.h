@@ -10,11 +10,65 @@
 #pragma once
 
 #include "bind.h"
+#include "block.h"
 #include "fault.h"
 #include "flags.h"
 #include "mem.h"
 
-#define HANDLER(name)                                                          \
+/*
+ * Handlers jump to each other: one that has done its work starts the next of
+ * its block (a tail call), which spares the run loop's share. The run loop
+ * goes on behind vp->in whenever a handler returns, so that those of other
+ * files need not know.
+ *
+ * HANDLER(): registers only. HANDLER_MEM(): touches memory, so that a store
+ * into code or a breakpoint may want the block to end. HANDLER_BRANCH(): the
+ * last of its block. HANDLER_LAST(): leaves going on to the run loop.
+ */
+#define DEFINE_HANDLER(name, go_on)                                            \
+	static inline __attribute__((always_inline)) void name##_do(           \
+		struct soft_vp *vp, const struct insn *in);                    \
+	static void name(struct soft_vp *vp, const struct insn *in)            \
+	{                                                                      \
+		name##_do(vp, in);                                             \
+		go_on;                                                         \
+	}                                                                      \
+	static inline __attribute__((always_inline)) void name##_do(           \
+		struct soft_vp *vp, const struct insn *in)
+
+/*
+ * RIP is written, not advanced, for each instruction: an addition to memory
+ * that the next one needs would be the longest chain of them all.
+ */
+static inline __attribute__((always_inline)) void
+next_insn(struct soft_vp *vp, const struct insn *in)
+{
+	in++;
+	vp->in = in;
+	vp->hv.regs.rip = vp->block_rip + in->end;
+	in->fn(vp, in);
+}
+
+static inline __attribute__((always_inline)) void
+next_insn_unless_ended(struct soft_vp *vp, const struct insn *in)
+{
+	if (__builtin_expect(vp->end_block, 0))
+		return;
+	next_insn(vp, in);
+}
+
+static inline __attribute__((always_inline)) void
+branch_done(struct soft_vp *vp, const struct insn *in)
+{
+	if (__builtin_expect(vp->end_block, 0))
+		return;
+	soft_block_end(vp, in + 1);
+}
+
+#define HANDLER(name)        DEFINE_HANDLER(name, next_insn(vp, in))
+#define HANDLER_MEM(name)    DEFINE_HANDLER(name, next_insn_unless_ended(vp, in))
+#define HANDLER_BRANCH(name) DEFINE_HANDLER(name, branch_done(vp, in))
+#define HANDLER_LAST(name)                                                     \
 	static void name(struct soft_vp *vp, const struct insn *in)
 
 /* Sizes: bits, type, signed type, suffix of host instructions. */

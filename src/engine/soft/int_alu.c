@@ -60,7 +60,7 @@
 			  name##bits(vp, get##bits(vp, in->rm),                \
 				     get##bits(vp, in->reg)));                 \
 	}                                                                      \
-	HANDLER(name##bits##_rm)                                               \
+	HANDLER_MEM(name##bits##_rm)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, false);           \
 		T b = mem_read##bits(vp, lin);                                 \
@@ -68,7 +68,7 @@
 		put##bits(vp, in->reg,                                         \
 			  name##bits(vp, get##bits(vp, in->reg), b));          \
 	}                                                                      \
-	HANDLER(name##bits##_mr)                                               \
+	HANDLER_MEM(name##bits##_mr)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, false);                \
@@ -81,7 +81,7 @@
 		put##bits(vp, in->rm,                                          \
 			  name##bits(vp, get##bits(vp, in->rm), (T)in->imm));  \
 	}                                                                      \
-	HANDLER(name##bits##_mi)                                               \
+	HANDLER_MEM(name##bits##_mi)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, false);                \
@@ -89,7 +89,7 @@
 		name##_m##bits(vp, m, (T)in->imm);                             \
 		mem_rmw_end(vp, m);                                            \
 	}                                                                      \
-	HANDLER(name##bits##_mr_lock)                                          \
+	HANDLER_MEM(name##bits##_mr_lock)                                      \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, true);                 \
@@ -97,7 +97,7 @@
 		name##_l##bits(vp, m, get##bits(vp, in->reg));                 \
 		mem_rmw_end(vp, m);                                            \
 	}                                                                      \
-	HANDLER(name##bits##_mi_lock)                                          \
+	HANDLER_MEM(name##bits##_mi_lock)                                      \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, true);                 \
@@ -112,14 +112,14 @@
 	{                                                                      \
 		name##bits(vp, get##bits(vp, in->rm), get##bits(vp, in->reg)); \
 	}                                                                      \
-	HANDLER(name##bits##_rm)                                               \
+	HANDLER_MEM(name##bits##_rm)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, false);           \
 		T b = mem_read##bits(vp, lin);                                 \
                                                                                \
 		name##bits(vp, get##bits(vp, in->reg), b);                     \
 	}                                                                      \
-	HANDLER(name##bits##_mr)                                               \
+	HANDLER_MEM(name##bits##_mr)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, false);           \
 		T a = mem_read##bits(vp, lin);                                 \
@@ -130,7 +130,7 @@
 	{                                                                      \
 		name##bits(vp, get##bits(vp, in->rm), (T)in->imm);             \
 	}                                                                      \
-	HANDLER(name##bits##_mi)                                               \
+	HANDLER_MEM(name##bits##_mi)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, false);           \
 		T a = mem_read##bits(vp, lin);                                 \
@@ -242,7 +242,7 @@ static insn_fn *const alu2[OP_TEST - OP_ADD + 1][4][NR_FORMS] = {
 	{                                                                      \
 		put##bits(vp, in->rm, name##bits(vp, get##bits(vp, in->rm)));  \
 	}                                                                      \
-	HANDLER(name##bits##_m)                                                \
+	HANDLER_MEM(name##bits##_m)                                            \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, false);                \
@@ -250,7 +250,7 @@ static insn_fn *const alu2[OP_TEST - OP_ADD + 1][4][NR_FORMS] = {
 		name##_m##bits(vp, m);                                         \
 		mem_rmw_end(vp, m);                                            \
 	}                                                                      \
-	HANDLER(name##bits##_m_lock)                                           \
+	HANDLER_MEM(name##bits##_m_lock)                                       \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, true);                 \

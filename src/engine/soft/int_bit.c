@@ -61,14 +61,14 @@
 	{                                                                      \
 		bt##bits(vp, get##bits(vp, in->rm), (T)in->imm);               \
 	}                                                                      \
-	HANDLER(bt##bits##_mr)                                                 \
+	HANDLER_MEM(bt##bits##_mr)                                             \
 	{                                                                      \
 		T off = get##bits(vp, in->reg);                                \
 		uint64_t lin = bit_linear##bits(vp, in, (S)off, false);        \
                                                                                \
 		bt##bits(vp, mem_read##bits(vp, lin), off);                    \
 	}                                                                      \
-	HANDLER(bt##bits##_mi)                                                 \
+	HANDLER_MEM(bt##bits##_mi)                                             \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, false);           \
                                                                                \
@@ -102,14 +102,14 @@ FOR_EACH_WORD_SIZE(DEFINE_BT)
 			*m = name##bits(vp, *m, bit);                          \
 		mem_rmw_end(vp, m);                                            \
 	}                                                                      \
-	HANDLER(name##bits##_mr)                                               \
+	HANDLER_MEM(name##bits##_mr)                                           \
 	{                                                                      \
 		T off = get##bits(vp, in->reg);                                \
                                                                                \
 		name##bits##_mem(vp, in,                                       \
 				 bit_linear##bits(vp, in, (S)off, true), off); \
 	}                                                                      \
-	HANDLER(name##bits##_mi)                                               \
+	HANDLER_MEM(name##bits##_mi)                                           \
 	{                                                                      \
 		name##bits##_mem(vp, in, insn_linear(vp, in, bits / 8, true),  \
 				 (T)in->imm);                                  \
@@ -150,7 +150,7 @@ static insn_fn *const bit[4][4][NR_FORMS] = {
  * leave it as this host does.
  */
 #define DEFINE_SCAN(bits, T, mod, name, insn)                                  \
-	HANDLER(name##bits)                                                    \
+	HANDLER_MEM(name##bits)                                                \
 	{                                                                      \
 		uint64_t dst = vp->hv.regs.gpr[in->reg];                       \
 		uint16_t f = vp->flags;                                        \
@@ -204,7 +204,7 @@ HANDLER(bswap64)
 }
 
 #define DEFINE_CRC32(bits, T, S, sfx)                                          \
-	HANDLER(crc32_##bits)                                                  \
+	HANDLER_MEM(crc32_##bits)                                              \
 	{                                                                      \
 		uint64_t crc = get32(vp, in->reg);                             \
 		T src;                                                         \

@@ -9,7 +9,7 @@
 /* Jump by in->imm in 64-bit code. */
 static inline void jump_relative64(struct soft_vp *vp, const struct insn *in)
 {
-	uint64_t target = vp->hv.regs.rip + in->imm;
+	uint64_t target = vp->block_rip + in->end + in->imm;
 
 	if (__builtin_expect((uint64_t)sign_extend(target, 48) != target, 0))
 		soft_raise_error(vp, X86_GP, 0);
@@ -23,12 +23,12 @@ static inline void jump_relative(struct soft_vp *vp, const struct insn *in)
 }
 
 #define DEFINE_JCC(cc, test, not )                                             \
-	HANDLER(j##cc##_64)                                                    \
+	HANDLER_BRANCH(j##cc##_64)                                             \
 	{                                                                      \
 		if (not test(vp->flags))                                       \
 			jump_relative64(vp, in);                               \
 	}                                                                      \
-	HANDLER(j##cc##_any)                                                   \
+	HANDLER_BRANCH(j##cc##_any)                                            \
 	{                                                                      \
 		if (not test(vp->flags))                                       \
 			jump_relative(vp, in);                                 \
@@ -40,12 +40,12 @@ static insn_fn *const jcc[16][2] = {FOR_EACH_COND(JCC_ROW)};
 
 /* ---- JMP ---- */
 
-HANDLER(jmp64)
+HANDLER_BRANCH(jmp64)
 {
 	jump_relative64(vp, in);
 }
 
-HANDLER(jmp_any)
+HANDLER_BRANCH(jmp_any)
 {
 	jump_relative(vp, in);
 }
@@ -62,7 +62,7 @@ static inline uint64_t indirect_target(struct soft_vp *vp,
 	return branch_target(vp, in->opsize, target);
 }
 
-HANDLER(jmp_ind)
+HANDLER_BRANCH(jmp_ind)
 {
 	vp->hv.regs.rip = indirect_target(vp, in);
 }
@@ -76,9 +76,9 @@ static inline void call(struct soft_vp *vp, const struct insn *in,
 	vp->hv.regs.rip = target;
 }
 
-HANDLER(call64)
+HANDLER_BRANCH(call64)
 {
-	uint64_t rip = vp->hv.regs.rip;
+	uint64_t rip = vp->block_rip + in->end;
 	uint64_t target = rip + in->imm;
 	uint64_t sp = vp->hv.regs.gpr[X86_RSP] - 8;
 
@@ -89,17 +89,17 @@ HANDLER(call64)
 	vp->hv.regs.rip = target;
 }
 
-HANDLER(call_any)
+HANDLER_BRANCH(call_any)
 {
 	call(vp, in, branch_target(vp, in->opsize, vp->hv.regs.rip + in->imm));
 }
 
-HANDLER(call_ind)
+HANDLER_BRANCH(call_ind)
 {
 	call(vp, in, indirect_target(vp, in));
 }
 
-HANDLER(ret64)
+HANDLER_BRANCH(ret64)
 {
 	uint64_t sp = vp->hv.regs.gpr[X86_RSP];
 	uint64_t target = mem_read64(vp, sp);
@@ -111,7 +111,7 @@ HANDLER(ret64)
 }
 
 /* With or without a number of bytes to drop. */
-HANDLER(ret_any)
+HANDLER_BRANCH(ret_any)
 {
 	uint64_t target =
 		branch_target(vp, in->opsize, stack_top(vp, in->opsize));
@@ -132,7 +132,7 @@ static inline uint64_t counter(const struct soft_vp *vp, const struct insn *in)
 				   : (uint16_t)rcx;
 }
 
-HANDLER(jcxz)
+HANDLER_BRANCH(jcxz)
 {
 	if (!counter(vp, in))
 		jump_relative(vp, in);
@@ -153,17 +153,17 @@ static inline void loop(struct soft_vp *vp, const struct insn *in, bool cond)
 	vp->hv.regs.rip = rip;
 }
 
-HANDLER(loop_any)
+HANDLER_BRANCH(loop_any)
 {
 	loop(vp, in, true);
 }
 
-HANDLER(loope)
+HANDLER_BRANCH(loope)
 {
 	loop(vp, in, vp->flags & FLAG_ZF);
 }
 
-HANDLER(loopne)
+HANDLER_BRANCH(loopne)
 {
 	loop(vp, in, !(vp->flags & FLAG_ZF));
 }

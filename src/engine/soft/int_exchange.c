@@ -14,7 +14,7 @@
 		put##bits(vp, in->rm, get##bits(vp, in->reg));                 \
 		put##bits(vp, in->reg, a);                                     \
 	}                                                                      \
-	HANDLER(xchg##bits##_m)                                                \
+	HANDLER_MEM(xchg##bits##_m)                                            \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, true);                 \
@@ -42,7 +42,7 @@
 		put##bits(vp, in->reg, a);                                     \
 		put##bits(vp, in->rm, b);                                      \
 	}                                                                      \
-	HANDLER(xadd##bits##_m)                                                \
+	HANDLER_MEM(xadd##bits##_m)                                            \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, true);                 \
@@ -92,7 +92,7 @@
 		gpr[X86_RAX] = rax;                                            \
 		gpr[in->rm] = dst;                                             \
 	}                                                                      \
-	HANDLER(cmpxchg##bits##_m)                                             \
+	HANDLER_MEM(cmpxchg##bits##_m)                                         \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, true);                 \
@@ -134,7 +134,7 @@ static inline void put_zf(struct soft_vp *vp, bool zf)
 		vp->flags |= FLAG_ZF;
 }
 
-HANDLER(cmpxchg8b)
+HANDLER_MEM(cmpxchg8b)
 {
 	uint64_t *gpr = vp->hv.regs.gpr;
 	uint64_t lin = insn_linear(vp, in, 8, true);
@@ -155,7 +155,7 @@ HANDLER(cmpxchg8b)
 	}
 }
 
-HANDLER(cmpxchg16b)
+HANDLER_MEM(cmpxchg16b)
 {
 	uint64_t *gpr = vp->hv.regs.gpr;
 	uint64_t lin = insn_linear(vp, in, 16, true);

@@ -72,14 +72,14 @@ HANDLER(mfence)
 }
 
 /* Caches are the host's affair; the address is checked as a byte read. */
-HANDLER(clflush)
+HANDLER_MEM(clflush)
 {
 	mem_probe(vp, insn_linear(vp, in, 1, false), MEM_READ, 1);
 }
 
 /* ---- BOUND ---- */
 
-HANDLER(bound)
+HANDLER_MEM(bound)
 {
 	unsigned int size = in->opsize;
 	uint64_t lin = insn_linear(vp, in, 2 * size, false);
@@ -113,7 +113,7 @@ HANDLER(rdtsc)
 
 HANDLER(rdtscp)
 {
-	rdtsc(vp, in);
+	rdtsc_do(vp, in);
 	put64(vp, X86_RCX, (uint32_t)vp->hv.regs.tsc_aux);
 }
 
@@ -153,7 +153,7 @@ static bool host_has_rdseed(void)
 
 /* ---- UD0, UD1, UD2 ---- */
 
-HANDLER(ud)
+HANDLER_LAST(ud)
 {
 	soft_raise(vp, X86_UD);
 }

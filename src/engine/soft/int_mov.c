@@ -12,13 +12,13 @@
 	{                                                                      \
 		put##bits(vp, in->rm, get##bits(vp, in->reg));                 \
 	}                                                                      \
-	HANDLER(mov##bits##_rm)                                                \
+	HANDLER_MEM(mov##bits##_rm)                                            \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, false);           \
                                                                                \
 		put##bits(vp, in->reg, mem_read##bits(vp, lin));               \
 	}                                                                      \
-	HANDLER(mov##bits##_mr)                                                \
+	HANDLER_MEM(mov##bits##_mr)                                            \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
                                                                                \
@@ -28,21 +28,21 @@
 	{                                                                      \
 		put##bits(vp, in->rm, (T)in->imm);                             \
 	}                                                                      \
-	HANDLER(mov##bits##_mi)                                                \
+	HANDLER_MEM(mov##bits##_mi)                                            \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
                                                                                \
 		mem_write##bits(vp, lin, (T)in->imm);                          \
 	}                                                                      \
 	/* Accumulator and absolute address */                                 \
-	HANDLER(moffs##bits##_load)                                            \
+	HANDLER_MEM(moffs##bits##_load)                                        \
 	{                                                                      \
 		uint64_t lin =                                                 \
 			seg_linear(vp, in->seg, in->imm, bits / 8, false);     \
                                                                                \
 		put##bits(vp, X86_RAX, mem_read##bits(vp, lin));               \
 	}                                                                      \
-	HANDLER(moffs##bits##_store)                                           \
+	HANDLER_MEM(moffs##bits##_store)                                       \
 	{                                                                      \
 		uint64_t lin =                                                 \
 			seg_linear(vp, in->seg, in->imm, bits / 8, true);      \
@@ -71,7 +71,7 @@ static insn_fn *const moffs[2][4] = {
 	{                                                                      \
 		put##to(vp, in->reg, (T)(F)get##from(vp, in->rm));             \
 	}                                                                      \
-	HANDLER(name##from##_##to##_m)                                         \
+	HANDLER_MEM(name##from##_##to##_m)                                     \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, from / 8, false);           \
                                                                                \
@@ -121,7 +121,7 @@ static insn_fn *bind_widen(struct insn *in)
 
 /* ---- MOVBE ---- */
 
-HANDLER(movbe_load)
+HANDLER_MEM(movbe_load)
 {
 	uint64_t v = mem_read_sized(vp, insn_linear(vp, in, in->opsize, false),
 				    in->opsize);
@@ -130,7 +130,7 @@ HANDLER(movbe_load)
 	put_opsize(vp, in, in->reg, v);
 }
 
-HANDLER(movbe_store)
+HANDLER_MEM(movbe_store)
 {
 	uint64_t v = vp->hv.regs.gpr[in->reg];
 
@@ -160,7 +160,7 @@ HANDLER(lea_any)
 /* The source is read (and may fault) whatever the condition; a 32-bit
  * destination is zero-extended either way. */
 #define DEFINE_COND(cc, test, not )                                            \
-	HANDLER(cmov_##cc##_16)                                                \
+	HANDLER_MEM(cmov_##cc##_16)                                            \
 	{                                                                      \
 		uint16_t v = in->flags & INSN_MEM                              \
 				     ? mem_read16(vp, insn_linear(vp, in, 2,   \
@@ -170,7 +170,7 @@ HANDLER(lea_any)
 		if (not test(vp->flags))                                       \
 			put16(vp, in->reg, v);                                 \
 	}                                                                      \
-	HANDLER(cmov_##cc##_32)                                                \
+	HANDLER_MEM(cmov_##cc##_32)                                            \
 	{                                                                      \
 		uint32_t v = in->flags & INSN_MEM                              \
 				     ? mem_read32(vp, insn_linear(vp, in, 4,   \
@@ -180,7 +180,7 @@ HANDLER(lea_any)
 		put32(vp, in->reg,                                             \
 		      not test(vp->flags) ? v : get32(vp, in->reg));           \
 	}                                                                      \
-	HANDLER(cmov_##cc##_64)                                                \
+	HANDLER_MEM(cmov_##cc##_64)                                            \
 	{                                                                      \
 		uint64_t v = in->flags & INSN_MEM                              \
 				     ? mem_read64(vp, insn_linear(vp, in, 8,   \
@@ -194,7 +194,7 @@ HANDLER(lea_any)
 	{                                                                      \
 		put8(vp, in->rm, not test(vp->flags));                         \
 	}                                                                      \
-	HANDLER(set_##cc##_m)                                                  \
+	HANDLER_MEM(set_##cc##_m)                                              \
 	{                                                                      \
 		mem_write8(vp, insn_linear(vp, in, 1, true),                   \
 			   not test(vp->flags));                               \
@@ -229,7 +229,7 @@ HANDLER(cwd)
 	put_opsize(vp, in, X86_RDX, rax < 0 ? ~UINT64_C(0) : 0);
 }
 
-HANDLER(xlat)
+HANDLER_MEM(xlat)
 {
 	uint64_t ea = vp->hv.regs.gpr[X86_RBX] + get8(vp, 0);
 

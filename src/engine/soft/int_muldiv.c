@@ -30,7 +30,7 @@ static inline void set_mul_flags(struct soft_vp *vp, bool overflow)
 
 /* ---- one operand: AX = AL * src, rDX:rAX = rAX * src ---- */
 
-HANDLER(mul8)
+HANDLER_MEM(mul8)
 {
 	uint32_t b = source8(vp, in);
 	uint32_t v = get8(vp, 0) * b;
@@ -39,7 +39,7 @@ HANDLER(mul8)
 	set_mul_flags(vp, v >> 8);
 }
 
-HANDLER(imul8)
+HANDLER_MEM(imul8)
 {
 	int32_t b = (int8_t)source8(vp, in);
 	int32_t v = (int8_t)get8(vp, 0) * b;
@@ -49,7 +49,7 @@ HANDLER(imul8)
 }
 
 #define DEFINE_MUL(bits, T, S, UW, SW)                                         \
-	HANDLER(mul##bits)                                                     \
+	HANDLER_MEM(mul##bits)                                                 \
 	{                                                                      \
 		UW b = source##bits(vp, in);                                   \
 		UW v = (UW)get##bits(vp, X86_RAX) * b;                         \
@@ -58,7 +58,7 @@ HANDLER(imul8)
 		put##bits(vp, X86_RDX, (T)(v >> bits));                        \
 		set_mul_flags(vp, (T)(v >> bits) != 0);                        \
 	}                                                                      \
-	HANDLER(imul##bits)                                                    \
+	HANDLER_MEM(imul##bits)                                                \
 	{                                                                      \
 		SW b = (S)source##bits(vp, in);                                \
 		SW v = (SW)(S)get##bits(vp, X86_RAX) * b;                      \
@@ -75,7 +75,7 @@ HANDLER(imul8)
 		return (T)v;                                                   \
 	}                                                                      \
 	/* reg = reg * r/m */                                                  \
-	HANDLER(imul2_##bits##_rr)                                             \
+	HANDLER_MEM(imul2_##bits##_rr)                                         \
 	{                                                                      \
 		T b = source##bits(vp, in);                                    \
                                                                                \
@@ -83,7 +83,7 @@ HANDLER(imul8)
 			  imul2_##bits(vp, get##bits(vp, in->reg), b));        \
 	}                                                                      \
 	/* reg = r/m * immediate */                                            \
-	HANDLER(imul2_##bits##_ri)                                             \
+	HANDLER_MEM(imul2_##bits##_ri)                                         \
 	{                                                                      \
 		T b = source##bits(vp, in);                                    \
                                                                                \
@@ -96,7 +96,7 @@ DEFINE_MUL(64, uint64_t, int64_t, u128, s128)
 
 /* ---- division ---- */
 
-HANDLER(div8)
+HANDLER_MEM(div8)
 {
 	uint8_t b = source8(vp, in);
 	uint16_t a = get16(vp, X86_RAX);
@@ -106,7 +106,7 @@ HANDLER(div8)
 	put16(vp, X86_RAX, (uint16_t)((a % b) << 8 | a / b));
 }
 
-HANDLER(idiv8)
+HANDLER_MEM(idiv8)
 {
 	int8_t b = (int8_t)source8(vp, in);
 	int16_t a = (int16_t)get16(vp, X86_RAX);
@@ -121,7 +121,7 @@ HANDLER(idiv8)
 }
 
 #define DEFINE_DIV(bits, T, UW)                                                \
-	HANDLER(div##bits)                                                     \
+	HANDLER_MEM(div##bits)                                                 \
 	{                                                                      \
 		T b = source##bits(vp, in);                                    \
 		T hi = get##bits(vp, X86_RDX);                                 \
@@ -136,7 +136,7 @@ HANDLER(idiv8)
 DEFINE_DIV(16, uint16_t, uint32_t)
 DEFINE_DIV(32, uint32_t, uint64_t)
 
-HANDLER(div64)
+HANDLER_MEM(div64)
 {
 	uint64_t b = source64(vp, in);
 	uint64_t lo = get64(vp, X86_RAX);
@@ -150,7 +150,7 @@ HANDLER(div64)
 }
 
 #define DEFINE_IDIV(bits, T, S, UW, SW)                                        \
-	HANDLER(idiv##bits)                                                    \
+	HANDLER_MEM(idiv##bits)                                                \
 	{                                                                      \
 		S b = (S)source##bits(vp, in);                                 \
 		SW a = (SW)((UW)get##bits(vp, X86_RDX) << bits |               \
@@ -170,7 +170,7 @@ HANDLER(div64)
 DEFINE_IDIV(16, uint16_t, int16_t, uint32_t, int32_t)
 DEFINE_IDIV(32, uint32_t, int32_t, uint64_t, int64_t)
 
-HANDLER(idiv64)
+HANDLER_MEM(idiv64)
 {
 	int64_t b = (int64_t)source64(vp, in);
 	s128 a = (s128)((u128)get64(vp, X86_RDX) << 64 | get64(vp, X86_RAX));

@@ -32,7 +32,7 @@
 			  name##bits(vp, get##bits(vp, in->rm),                \
 				     (uint8_t)in->imm));                       \
 	}                                                                      \
-	HANDLER(name##bits##_mc)                                               \
+	HANDLER_MEM(name##bits##_mc)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, false);                \
@@ -40,7 +40,7 @@
 		*m = name##bits(vp, *m, (uint8_t)vp->hv.regs.gpr[X86_RCX]);    \
 		mem_rmw_end(vp, m);                                            \
 	}                                                                      \
-	HANDLER(name##bits##_mi)                                               \
+	HANDLER_MEM(name##bits##_mi)                                           \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, bits / 8, true);            \
 		T *m = mem_rmw_begin(vp, lin, bits / 8, false);                \
@@ -128,7 +128,7 @@ static insn_fn *const shift_const[3][4] = {
 		vp->flags = f;                                                 \
 		return a;                                                      \
 	}                                                                      \
-	HANDLER(name##bits##_any)                                              \
+	HANDLER_MEM(name##bits##_any)                                          \
 	{                                                                      \
 		/* A4, AC: by immediate; A5, AD: by CL */                      \
 		uint8_t count = in->opcode & 1                                 \

@@ -7,7 +7,7 @@
 
 /* ---- PUSH ---- */
 
-HANDLER(push64_r)
+HANDLER_MEM(push64_r)
 {
 	uint64_t sp = vp->hv.regs.gpr[X86_RSP] - 8;
 
@@ -15,7 +15,7 @@ HANDLER(push64_r)
 	vp->hv.regs.gpr[X86_RSP] = sp;
 }
 
-HANDLER(push64_i)
+HANDLER_MEM(push64_i)
 {
 	uint64_t sp = vp->hv.regs.gpr[X86_RSP] - 8;
 
@@ -23,7 +23,7 @@ HANDLER(push64_i)
 	vp->hv.regs.gpr[X86_RSP] = sp;
 }
 
-HANDLER(push64_m)
+HANDLER_MEM(push64_m)
 {
 	uint64_t v = mem_read64(vp, insn_linear(vp, in, 8, false));
 	uint64_t sp = vp->hv.regs.gpr[X86_RSP] - 8;
@@ -32,17 +32,17 @@ HANDLER(push64_m)
 	vp->hv.regs.gpr[X86_RSP] = sp;
 }
 
-HANDLER(push_r)
+HANDLER_MEM(push_r)
 {
 	stack_push(vp, vp->hv.regs.gpr[in->rm], in->opsize);
 }
 
-HANDLER(push_i)
+HANDLER_MEM(push_i)
 {
 	stack_push(vp, in->imm, in->opsize);
 }
 
-HANDLER(push_m)
+HANDLER_MEM(push_m)
 {
 	uint64_t lin = insn_linear(vp, in, in->opsize, false);
 
@@ -51,7 +51,7 @@ HANDLER(push_m)
 
 /* ---- POP ---- */
 
-HANDLER(pop64_r)
+HANDLER_MEM(pop64_r)
 {
 	uint64_t sp = vp->hv.regs.gpr[X86_RSP];
 	uint64_t v = mem_read64(vp, sp);
@@ -60,7 +60,7 @@ HANDLER(pop64_r)
 	vp->hv.regs.gpr[in->rm] = v; /* POP RSP: the value wins */
 }
 
-HANDLER(pop_r)
+HANDLER_MEM(pop_r)
 {
 	uint64_t v = stack_top(vp, in->opsize);
 
@@ -69,7 +69,7 @@ HANDLER(pop_r)
 }
 
 /* An address that uses RSP sees it as POP leaves it. */
-HANDLER(pop_m)
+HANDLER_MEM(pop_m)
 {
 	uint64_t rsp = vp->hv.regs.gpr[X86_RSP];
 	uint64_t v = stack_top(vp, in->opsize);
@@ -87,7 +87,7 @@ HANDLER(pop_m)
 
 /* ---- PUSHA, POPA ---- */
 
-HANDLER(pusha)
+HANDLER_MEM(pusha)
 {
 	unsigned int size = in->opsize;
 	uint64_t sp = stack_pointer(vp);
@@ -104,7 +104,7 @@ HANDLER(pusha)
 	set_stack_pointer(vp, stack_move(vp, sp, -(int64_t)(8 * size)));
 }
 
-HANDLER(popa)
+HANDLER_MEM(popa)
 {
 	unsigned int size = in->opsize;
 	uint64_t sp = stack_pointer(vp);
@@ -189,7 +189,7 @@ static void popf_vme(struct soft_vp *vp, uint64_t v)
 	popf_done(vp, old);
 }
 
-HANDLER(popf)
+HANDLER_LAST(popf)
 {
 	bool vme = v86_restricted(vp, in);
 	uint64_t v = stack_top(vp, in->opsize);
@@ -210,7 +210,7 @@ HANDLER(popf)
  * One push after the other: the frame may overlap the outer levels' pointers
  * that it copies. A fault leaves what was pushed in memory, as processors do.
  */
-HANDLER(enter)
+HANDLER_MEM(enter)
 {
 	unsigned int size = in->opsize;
 	unsigned int level = in->sel & 31;
@@ -238,7 +238,7 @@ HANDLER(enter)
 	set_stack_pointer(vp, sp);
 }
 
-HANDLER(leave)
+HANDLER_MEM(leave)
 {
 	unsigned int size = in->opsize;
 	uint64_t sp = stack_move(vp, vp->hv.regs.gpr[X86_RBP], 0);
@@ -249,7 +249,7 @@ HANDLER(leave)
 	put_opsize(vp, in, X86_RBP, v);
 }
 
-HANDLER(leave64)
+HANDLER_MEM(leave64)
 {
 	uint64_t bp = vp->hv.regs.gpr[X86_RBP];
 	uint64_t v = mem_read64(vp, bp);

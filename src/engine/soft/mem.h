@@ -22,29 +22,44 @@ void mem_read_slow(struct soft_vp *vp, uint64_t lin, void *buf,
 void mem_write_slow(struct soft_vp *vp, uint64_t lin, const void *buf,
 		    unsigned int size);
 
+/* Out of line, so that handlers need no stack on the fast path. */
+#define MEM_SLOW __attribute__((noinline, cold, unused)) static
+
 #define MEM_ACCESSORS(bits)                                                    \
+	MEM_SLOW uint##bits##_t mem_read##bits##_slow(struct soft_vp *vp,      \
+						      uint64_t lin)            \
+	{                                                                      \
+		uint##bits##_t v;                                              \
+                                                                               \
+		mem_read_slow(vp, lin, &v, bits / 8);                          \
+		return v;                                                      \
+	}                                                                      \
+	MEM_SLOW void mem_write##bits##_slow(struct soft_vp *vp, uint64_t lin, \
+					     uint##bits##_t v)                 \
+	{                                                                      \
+		mem_write_slow(vp, lin, &v, bits / 8);                         \
+	}                                                                      \
 	static inline uint##bits##_t mem_read##bits(struct soft_vp *vp,        \
 						    uint64_t lin)              \
 	{                                                                      \
 		struct tlb_entry *e = tlb_slot(vp->tlb, lin);                  \
-		uint##bits##_t v;                                              \
+                                                                               \
 		if (__builtin_expect(tlb_hit(e->read, lin, bits / 8), 1))      \
 			return *(volatile uint##bits##_t                       \
 					 *)(uintptr_t)(lin + e->addend);       \
-		mem_read_slow(vp, lin, &v, bits / 8);                          \
-		return v;                                                      \
+		return mem_read##bits##_slow(vp, lin);                         \
 	}                                                                      \
 	static inline void mem_write##bits(struct soft_vp *vp, uint64_t lin,   \
 					   uint##bits##_t v)                   \
 	{                                                                      \
 		struct tlb_entry *e = tlb_slot(vp->tlb, lin);                  \
-		if (__builtin_expect(tlb_hit(e->write, lin, bits / 8), 1)) {   \
+                                                                               \
+		if (__builtin_expect(tlb_hit(e->write, lin, bits / 8), 1))     \
 			*(volatile uint##bits##_t *)(uintptr_t)(lin +          \
 								e->addend) =   \
 				v;                                             \
-			return;                                                \
-		}                                                              \
-		mem_write_slow(vp, lin, &v, bits / 8);                         \
+		else                                                           \
+			mem_write##bits##_slow(vp, lin, v);                    \
 	}
 
 MEM_ACCESSORS(8)

@@ -14,43 +14,92 @@
 
 #define SHADOWS (VP_SHADOW_STI | VP_SHADOW_MOV_SS)
 
-static void execute(struct soft_vp *vp, const struct soft_block *b)
-{
-	const struct insn *in = b->insn;
-	const struct insn *end = in + b->nr_insns;
+/* Blocks run one after the other before the run loop gets a word: bounds the
+ * stack where the compiler does not make tail calls. */
+#define CHAIN_MAX 64
 
-	vp->end_block = false;
-	do {
-		vp->in = in;
-		vp->hv.regs.rip += in->len;
-		in->fn(vp, in);
-	} while (++in != end && !vp->end_block);
-	vp->in = NULL;
-	vp->stat.insns += (uint64_t)(in - b->insn);
-	vp->stat.blocks++;
+static inline bool must_look(const struct soft_vp *vp)
+{
+	return atomic_load_explicit(&vp->hv.attention, memory_order_relaxed) |
+	       vp->slow | vp->pending_db | (uint32_t)vp->halt |
+	       (uint32_t)vp->hv.want_window | (uint32_t)vp->hv.want_nmi_window;
 }
 
+/* The block at RIP, if it is easily found; @b is the one that has ended. */
 static inline struct soft_block *next_block(struct soft_vp *vp,
-					    struct soft_block *prev)
+					    const struct soft_block *b)
 {
-	uint32_t mode = vp->mode;
-	const uint8_t *host;
-	struct tlb_entry *e;
 	uint64_t lin = vp->hv.regs.rip;
+	uint32_t mode = vp->mode;
+	struct tlb_entry *e = tlb_slot(vp->tlb, lin);
+	const uint8_t *host = (const uint8_t *)(uintptr_t)(lin + e->addend);
+	struct soft_block *next;
 
-	if (!(mode & SOFT_MODE_64) || !prev)
-		return soft_block_find(vp, prev, 0);
-	e = tlb_slot(vp->tlb, lin);
-	if (e->exec != (lin & PAGE_MASK))
-		return soft_block_find(vp, prev, 0);
-	host = (const uint8_t *)(uintptr_t)(lin + e->addend);
-	for (int i = 0; i < 2; i++) {
-		struct soft_block *b = prev->succ[i];
-
-		if (b && block_is_current(b, host, mode))
-			return b;
+	if (!(mode & SOFT_MODE_64) || e->exec != (lin & PAGE_MASK))
+		return NULL;
+	if (!b->indirect) {
+		next = b->succ[0];
+		if (next && block_is_current(next, host, mode))
+			return next;
+		next = b->succ[1];
+		if (next && block_is_current(next, host, mode))
+			return next;
+		return NULL;
 	}
-	return soft_block_find(vp, prev, 0);
+	next = vp->blocks->bucket[block_bucket(host, mode)];
+	if (next && block_is_current(next, host, mode))
+		return next;
+	return NULL;
+}
+
+void soft_block_end(struct soft_vp *vp, const struct insn *in)
+{
+	struct soft_block *b = (struct soft_block *)(uintptr_t)in->imm;
+
+	struct soft_block *next = NULL;
+
+	if (__builtin_expect(!must_look(vp) && vp->chain, 1))
+		next = next_block(vp, b);
+	if (!next) {
+		vp->ended = b;
+		return;
+	}
+	b = next;
+	vp->chain--;
+	vp->stat.insns += b->nr_insns;
+	in = b->insn;
+	vp->in = in;
+	vp->block_rip = vp->hv.regs.rip;
+	vp->hv.regs.rip += in->len;
+	in->fn(vp, in);
+}
+
+/*
+ * Run @b and what follows it. Handlers go on by themselves as far as they
+ * can; vp->in is the last one run. Returns the block that has ended, NULL
+ * when one was left before its end.
+ */
+static struct soft_block *execute(struct soft_vp *vp,
+				  const struct soft_block *b)
+{
+	const struct insn *in = b->insn;
+
+	vp->end_block = false;
+	vp->ended = NULL;
+	vp->stat.insns += b->nr_insns;
+	vp->block_rip = vp->hv.regs.rip;
+	for (;;) {
+		vp->in = in;
+		/* Where a branch has left it, it stands. */
+		if (in->fn != soft_block_end)
+			vp->hv.regs.rip = vp->block_rip + in->end;
+		in->fn(vp, in);
+		if (vp->end_block || vp->ended)
+			break;
+		in = vp->in + 1;
+	}
+	vp->in = NULL;
+	return vp->end_block ? NULL : vp->ended;
 }
 
 /* ---- debugging: the guest's and the host's ---- */
@@ -150,7 +199,8 @@ static bool step(struct soft_vp *vp, enum engine_exit *why)
 	/* The instruction may set them anew. */
 	r->shadow &= ~shadow;
 	r->rflags &= ~X86_FL_RF;
-	execute(vp, b);
+	vp->chain = 0;
+	(void)execute(vp, b);
 	if (tf && !swallows_single_step(&b->insn[0]) &&
 	    !(r->shadow & VP_SHADOW_MOV_SS))
 		vp->pending_db |= X86_DR6_BS;
@@ -163,13 +213,6 @@ static bool step(struct soft_vp *vp, enum engine_exit *why)
 }
 
 /* ---- between blocks ---- */
-
-static inline bool must_look(const struct soft_vp *vp)
-{
-	return atomic_load_explicit(&vp->hv.attention, memory_order_relaxed) |
-	       vp->slow | vp->pending_db | (uint32_t)vp->halt |
-	       (uint32_t)vp->hv.want_window | (uint32_t)vp->hv.want_nmi_window;
-}
 
 /* True: leave with *why. */
 static bool look(struct soft_vp *vp, enum engine_exit *why)
@@ -220,8 +263,9 @@ static enum engine_exit run_loop(struct soft_vp *vp)
 				continue;
 			}
 		}
-		b = next_block(vp, b);
-		execute(vp, b);
+		b = soft_block_find(vp, b, 0);
+		vp->chain = CHAIN_MAX;
+		b = execute(vp, b);
 	}
 }
 

@@ -395,3 +395,9 @@ bool seg_io_allowed(struct soft_vp *vp, uint16_t port, unsigned int width)
 		seg_raise_gp0(vp);
 	return true;
 }
+
+uint64_t insn_linear_slow(struct soft_vp *vp, const struct insn *in,
+			  unsigned int size, bool write)
+{
+	return seg_linear(vp, in->seg, insn_ea(vp, in), size, write);
+}

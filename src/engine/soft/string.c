@@ -231,7 +231,7 @@ static void copy_run(const struct run *r, uint8_t *dst, const uint8_t *src,
 		memcpy(dst, src, bytes);
 }
 
-HANDLER(movs)
+HANDLER_LAST(movs)
 {
 	struct run r;
 
@@ -283,7 +283,7 @@ static void fill_run(const struct run *r, uint8_t *dst, uint64_t v, uint64_t n)
 	}
 }
 
-HANDLER(stos)
+HANDLER_LAST(stos)
 {
 	uint64_t v = vp->hv.regs.gpr[X86_RAX];
 	struct run r;
@@ -307,7 +307,7 @@ HANDLER(stos)
 
 /* ---- LODS ---- */
 
-HANDLER(lods)
+HANDLER_LAST(lods)
 {
 	struct run r;
 
@@ -399,7 +399,7 @@ static uint64_t compare_run(struct run *r, const uint8_t *a, const uint8_t *b,
 	return i;
 }
 
-HANDLER(cmps)
+HANDLER_LAST(cmps)
 {
 	struct run r;
 	bool ended;
@@ -424,7 +424,7 @@ HANDLER(cmps)
 	} while (!ended && go_on(&r));
 }
 
-HANDLER(scas)
+HANDLER_LAST(scas)
 {
 	uint64_t v = vp->hv.regs.gpr[X86_RAX];
 	struct run r;
@@ -483,7 +483,7 @@ static void run_init_io(struct run *r, struct soft_vp *vp,
 		r->size = 4;
 }
 
-HANDLER(ins)
+HANDLER_LAST(ins)
 {
 	struct run r;
 
@@ -526,7 +526,7 @@ static void out_run(struct run *r, const uint8_t *src, uint64_t n)
 	hv_vp_pio_out(&r->vp->hv, dx(r->vp), r->size, buf, (uint32_t)n);
 }
 
-HANDLER(outs)
+HANDLER_LAST(outs)
 {
 	struct run r;
 
@@ -561,7 +561,7 @@ static uint16_t io_port(const struct soft_vp *vp, const struct insn *in)
 	return in->opcode & 8 ? dx(vp) : (uint8_t)in->imm; /* EC-EF, E4-E7 */
 }
 
-HANDLER(in_port)
+HANDLER_LAST(in_port)
 {
 	uint16_t port = io_port(vp, in);
 	unsigned int width = io_width(in);
@@ -578,7 +578,7 @@ HANDLER(in_port)
 		put32(vp, X86_RAX, v);
 }
 
-HANDLER(out_port)
+HANDLER_LAST(out_port)
 {
 	uint16_t port = io_port(vp, in);
 	unsigned int width = io_width(in);

@@ -29,11 +29,10 @@ static inline struct tlb_entry *tlb_slot(struct tlb_entry *tlb, uint64_t lin)
 }
 
 /*
- * Does an access of @size bytes at @lin hit @tag? An access that straddles
- * the page end never does.
+ * Does an access of @size bytes at @lin hit @tag of lin's slot? One that
+ * straddles the page end never does: the next page has another slot.
  */
 static inline int tlb_hit(uint64_t tag, uint64_t lin, unsigned int size)
 {
-	return tag == (lin & PAGE_MASK) &&
-	       (lin & ~PAGE_MASK) <= PAGE_SIZE - size;
+	return tag == ((lin + size - 1) & PAGE_MASK);
 }

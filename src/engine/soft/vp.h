@@ -45,9 +45,10 @@ struct soft_native;
 #define SOFT_MODE_AC     0x1000u /* CPL3, CR0.AM, RFLAGS.AC: alignment checks */
 
 /* vp->slow: reasons to run one instruction at a time with checks around. */
-#define SOFT_SLOW_SHADOW  0x01u  /* STI or MOV SS shadow pending */
-#define SOFT_SLOW_TF      0x02u  /* RFLAGS.TF */
-#define SOFT_SLOW_DR_CODE 0x04u  /* an instruction breakpoint is armed in DR7  \
+#define SOFT_SLOW_SHADOW 0x01u /* STI or MOV SS shadow pending */
+#define SOFT_SLOW_TF     0x02u /* RFLAGS.TF */
+#define SOFT_SLOW_DR_CODE                                                      \
+	0x04u                    /* an instruction breakpoint is armed in DR7  \
 				  */
 #define SOFT_SLOW_DEBUGGER 0x08u /* host debugger: step or breakpoints */
 #define SOFT_SLOW_RF       0x10u /* RFLAGS.RF set: clear after one */
@@ -66,7 +67,8 @@ struct soft_vp {
 
 	uint16_t flags; /* AH: SF ZF - AF - PF - CF as LAHF; AL: OF as SETO */
 	uint32_t mode;  /* SOFT_MODE_* */
-	uint32_t slow;  /* SOFT_SLOW_* */
+	uint64_t block_rip;    /* RIP at the start of the running block */
+	uint32_t slow;         /* SOFT_SLOW_* */
 	const struct insn *in; /* executing now; NULL outside */
 
 	/* Translations for the current privilege view; see tlb.h. */
@@ -77,9 +79,11 @@ struct soft_vp {
 	uint32_t pending_db;
 	bool halt; /* HLT or MWAIT executed: leave after this instruction */
 	bool end_block; /* look up the next block: mode or mapping changed */
-	bool shutdown;	/* a triple fault outside soft_vp_run() */
+	bool shutdown;  /* a triple fault outside soft_vp_run() */
 
 	struct soft_blocks *blocks;
+	struct soft_block *ended; /* what soft_block_end() did not go on from */
+	uint32_t chain;           /* blocks that may follow by themselves */
 	struct soft_partition *partition;
 
 	/* A raised exception on its way to delivery; see fault.c. */
@@ -101,7 +105,7 @@ struct soft_vp {
 		uint8_t bytes[64] __attribute__((aligned(64)));
 		uint64_t lin;
 		uint32_t size; /* not 0: mem_rmw_end() has something to do */
-		bool locked; /* other processors are stopped meanwhile */
+		bool locked;   /* other processors are stopped meanwhile */
 	} bounce;
 
 	/* Operands of instructions the host executes; see native_priv.h. */
@@ -119,7 +123,7 @@ struct soft_vp {
 	uint64_t monitor;
 
 	struct {
-		uint64_t insns, blocks, decodes, tlb_misses, native;
+		uint64_t insns, decodes, tlb_misses, native;
 	} stat;
 };
 

@@ -43,6 +43,12 @@ uint64_t seg_linear_checked(struct soft_vp *v, unsigned int seg, uint64_t off,
 	return off;
 }
 
+uint64_t insn_linear_slow(struct soft_vp *v, const struct insn *in,
+			  unsigned int size, bool write)
+{
+	return seg_linear(v, in->seg, insn_ea(v, in), size, write);
+}
+
 void mem_read_slow(struct soft_vp *v, uint64_t lin, void *buf,
 		   unsigned int size)
 {
