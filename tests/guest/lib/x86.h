@@ -281,6 +281,13 @@ static inline void lgdt(const struct dtr *d)
 	asm volatile("lgdt %0" : : "m"(*d) : "memory");
 }
 
+/* Memory at an address, also where a compiler thinks nothing can be. */
+static inline void *mem_at(ulong at)
+{
+	asm("" : "+r"(at));
+	return (void *)at;
+}
+
 /* Feature bits the tests ask for. */
 static inline bool has_smep(void)
 {
