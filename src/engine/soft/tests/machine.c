@@ -98,7 +98,7 @@ static const struct cpu_model *model(void)
 	const struct cpu_source host = {.cpuid = host_cpuid, .xcr0 = 7};
 	const char *text = "";
 
-	if (!m.nr_leaves && cpu_model_make(&m, "host", &host, 1, &text) < 0)
+	if (!m.nr_leaves && cpu_model_make(&m, "host", &host, 2, &text) < 0)
 		fail_msg("cpu model: %s", text);
 	return &m;
 }
@@ -123,9 +123,8 @@ static void page_tables(struct machine *m)
 	}
 }
 
-static void flat64(struct machine *m)
+static void flat64(struct vp_regs *r)
 {
-	struct vp_regs *r = m->r;
 
 	for (unsigned int i = 0; i < X86_SEGS; i++)
 		r->seg[i] = (struct vp_segment){
@@ -184,13 +183,31 @@ void machine_init(struct machine *m)
 	assert_int_equal(hv_vp_init(&m->vp->hv, m->p), 0);
 	m->r = &m->vp->hv.regs;
 	page_tables(m);
-	flat64(m);
+	flat64(m->r);
 	gdt(m);
 	machine_set_regs(m);
 }
 
+struct soft_vp *machine_add_vp(struct machine *m)
+{
+	struct soft_vp *vp =
+		aligned_alloc(64, (soft_engine.vp_size + 63) & ~63ul);
+
+	memset(vp, 0, soft_engine.vp_size);
+	assert_int_equal(hv_vp_init(&vp->hv, m->p), 0);
+	flat64(&vp->hv.regs);
+	vp->hv.regs.gdtr = m->r->gdtr;
+	vp->hv.regs.activity = VP_RUNNING;
+	soft_engine.regs_changed(&vp->hv, HV_CHANGED_ALL);
+	m->other = vp;
+	return vp;
+}
+
 void machine_fini(struct machine *m)
 {
+	if (m->other)
+		hv_vp_fini(&m->other->hv);
+	free(m->other);
 	hv_vp_fini(&m->vp->hv);
 	hv_partition_fini(m->p);
 	free(m->vp);

@@ -24,7 +24,8 @@
 struct machine {
 	struct hv_partition *p;
 	struct soft_vp *vp;
-	struct vp_regs *r; /* &vp->hv.regs */
+	struct vp_regs *r;     /* &vp->hv.regs */
+	struct soft_vp *other; /* machine_add_vp() */
 	uint8_t *ram;
 	/* What the guest has written to ports. */
 	uint32_t out[64];
@@ -41,6 +42,9 @@ void machine_load(struct machine *m, const uint8_t *code, const uint8_t *end);
 
 /* After writing registers. */
 void machine_set_regs(struct machine *m);
+
+/* One more processor in the same state, to be run on a thread of its own. */
+struct soft_vp *machine_add_vp(struct machine *m);
 
 /* Fill the IDT: vector n enters at HLT number n at @handlers. */
 void machine_idt(struct machine *m, uint64_t handlers);

@@ -10,6 +10,7 @@
 
 #include <soft/engine.h>
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -425,6 +426,104 @@ static void test_host_writes_code(void **state)
 	assert_int_equal(gpr(X86_RAX), 500500);
 }
 
+/* ---- two processors ---- */
+
+/*
+ * One processor changes a function, the other calls it after it has been told
+ * and has serialised: it must never run the old bytes. 0x200000 tells the
+ * round, 0x200040 acknowledges it, 0x200080 counts errors.
+ */
+CODE(code_patcher, "mov $0x200000, %ebx\n"
+		   "mov $1, %ecx\n"
+		   "1: mov %ecx, 0x110001\n" /* mov $round, %eax */
+		   "mov %ecx, (%rbx)\n"
+		   "2: pause\n"
+		   "cmp %ecx, 0x40(%rbx)\n"
+		   "jne 2b\n"
+		   "inc %ecx\n"
+		   "cmp $300, %ecx\n"
+		   "jne 1b\n"
+		   "hlt");
+CODE(code_patched, "mov $0x200000, %ebx\n"
+		   "mov $1, %esi\n"
+		   "1: pause\n"
+		   "cmp %esi, (%rbx)\n"
+		   "jne 1b\n"
+		   "push %rbx\n"
+		   "xor %eax, %eax\n"
+		   "cpuid\n"
+		   "pop %rbx\n"
+		   "mov $0x110000, %edx\n"
+		   "mov $20, %edi\n"
+		   "2: call *%rdx\n"
+		   "cmp %esi, %eax\n"
+		   "je 3f\n"
+		   "incl 0x80(%rbx)\n"
+		   "3: dec %edi\n"
+		   "jnz 2b\n"
+		   "mov %esi, 0x40(%rbx)\n"
+		   "inc %esi\n"
+		   "cmp $300, %esi\n"
+		   "jne 1b\n"
+		   "hlt");
+CODE(code_victim, "mov $0, %eax\n"
+		  "ret");
+
+static void *run_other(void *arg)
+{
+	struct soft_vp *vp = arg;
+
+	while (soft_engine.vp_run(&vp->hv) != ENGINE_EXIT_HALT)
+		;
+	return NULL;
+}
+
+static void test_cross_modifying(void **state)
+{
+	struct soft_vp *other = machine_add_vp(m);
+	pthread_t thread;
+
+	memcpy(m->ram + 0x110000, code_victim,
+	       (size_t)(code_victim_end - code_victim));
+	memcpy(m->ram + 0x120000, code_patched,
+	       (size_t)(code_patched_end - code_patched));
+	other->hv.regs.rip = 0x120000;
+	other->hv.regs.gpr[X86_RSP] = MACHINE_STACK + 0x10000;
+	soft_engine.regs_changed(&other->hv, HV_CHANGED_ALL);
+	machine_load(m, code_patcher, code_patcher_end);
+	assert_int_equal(pthread_create(&thread, NULL, run_other, other), 0);
+	while (soft_engine.vp_run(&m->vp->hv) != ENGINE_EXIT_HALT)
+		;
+	pthread_join(thread, NULL);
+	assert_int_equal(ram64(MACHINE_DATA + 0x80), 0);
+	assert_int_equal((uint32_t)ram64(MACHINE_DATA + 0x40), 299);
+}
+
+/* Locked additions that straddle pages are atomic, too. */
+CODE(code_split_add, "mov $0x200ffe, %ebx\n"
+		     "mov $20000, %ecx\n"
+		     "1: lock addl $1, (%rbx)\n"
+		     "lock incl 0x80(%rbx)\n"
+		     "dec %ecx\n"
+		     "jnz 1b\n"
+		     "hlt");
+
+static void test_locked_adds(void **state)
+{
+	struct soft_vp *other = machine_add_vp(m);
+	pthread_t thread;
+
+	machine_load(m, code_split_add, code_split_add_end);
+	other->hv.regs.rip = MACHINE_CODE;
+	soft_engine.regs_changed(&other->hv, HV_CHANGED_ALL);
+	assert_int_equal(pthread_create(&thread, NULL, run_other, other), 0);
+	while (soft_engine.vp_run(&m->vp->hv) != ENGINE_EXIT_HALT)
+		;
+	pthread_join(thread, NULL);
+	assert_int_equal((uint32_t)ram64(MACHINE_DATA + 0xffe), 40000);
+	assert_int_equal((uint32_t)ram64(MACHINE_DATA + 0x107e), 40000);
+}
+
 /* ---- stepping and breakpoints ---- */
 
 static void test_debugger_step(void **state)
@@ -588,6 +687,8 @@ int main(void)
 		TEST(test_self_modifying),
 		TEST(test_patched_callee),
 		TEST(test_host_writes_code),
+		TEST(test_cross_modifying),
+		TEST(test_locked_adds),
 		TEST(test_debugger_step),
 		TEST(test_debugger_break),
 		TEST(test_trap_flag),
