@@ -384,15 +384,23 @@ static void insn_xrstor(struct soft_vp *vp, const struct insn *in)
 
 /* ---- VZEROUPPER, VZEROALL ---- */
 
+static inline void zero_vectors(uint8_t *v, unsigned int count)
+{
+	const __m128i zero = _mm_setzero_si128();
+
+	for (unsigned int i = 0; i < count; i++)
+		_mm_store_si128((__m128i *)(void *)(v + 16 * i), zero);
+}
+
 static void insn_vzeroupper(struct soft_vp *vp, const struct insn *in)
 {
-	memset(vp->hv.regs.fpu.ymm_hi, 0, 16 * xmm_count(vp));
+	zero_vectors(vp->hv.regs.fpu.ymm_hi, xmm_count(vp));
 }
 
 static void insn_vzeroall(struct soft_vp *vp, const struct insn *in)
 {
-	memset(fpu_legacy(vp)->xmm, 0, 16 * xmm_count(vp));
-	memset(vp->hv.regs.fpu.ymm_hi, 0, 16 * xmm_count(vp));
+	zero_vectors(fpu_legacy(vp)->xmm[0], xmm_count(vp));
+	zero_vectors(vp->hv.regs.fpu.ymm_hi, xmm_count(vp));
 }
 
 insn_fn *bind_native_state(const struct soft_vp *vp, const struct insn *in)
