@@ -477,6 +477,15 @@ int partition_set_breakpoint(struct partition *p, gva_t gva, bool on)
 	return 0;
 }
 
+void partition_clear_breakpoints(struct partition *p)
+{
+	p->nr_breakpoints = 0;
+	p->catch_int3 = false;
+	for (unsigned int i = 0; i < p->nr_vps; i++)
+		partition_vp_set_step(p, i, false);
+	debug_update(p);
+}
+
 void partition_catch_int3(struct partition *p, bool on)
 {
 	p->catch_int3 = on;

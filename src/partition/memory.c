@@ -21,6 +21,7 @@
 struct guest_memory {
 	struct guest_memory_range range[GUEST_MEMORY_RANGES];
 	const uint8_t *reader[GUEST_MEMORY_RANGES]; /* read-only mappings */
+	int fd[GUEST_MEMORY_RANGES];                /* tell what was touched */
 	size_t nr_ranges;
 	struct guest_memory_listener *listener[GUEST_MEMORY_LISTENERS];
 	size_t nr_listeners;
@@ -44,6 +45,7 @@ void guest_memory_free(struct guest_memory *gm)
 		(void)munmap(gm->range[i].host, gm->range[i].size);
 		(void)munmap((void *)(uintptr_t)gm->reader[i],
 			     gm->range[i].size);
+		(void)close(gm->fd[i]);
 	}
 	free(gm);
 }
@@ -80,12 +82,12 @@ static void *map_backing(int fd, uint64_t size, int prot)
 	return at;
 }
 
-/* Both mappings; the descriptor is not needed afterwards. */
+/* Both mappings; returns the backing's descriptor. */
 static int map_range(uint64_t size, uint8_t **ret_writer,
 		     const uint8_t **ret_reader)
 {
 	void *writer, *reader;
-	int fd, err = 0;
+	int fd, err;
 
 	fd = open_backing(size);
 	if (fd < 0)
@@ -93,17 +95,19 @@ static int map_range(uint64_t size, uint8_t **ret_writer,
 	writer = map_backing(fd, size, PROT_READ | PROT_WRITE);
 	if (!writer) {
 		err = -errno;
-		goto out_close;
+		goto err_close;
 	}
 	reader = map_backing(fd, size, PROT_READ);
 	if (!reader) {
 		err = -errno;
 		(void)munmap(writer, size);
-		goto out_close;
+		goto err_close;
 	}
 	*ret_writer = writer;
 	*ret_reader = reader;
-out_close:
+	return fd;
+
+err_close:
 	(void)close(fd);
 	return err;
 }
@@ -129,7 +133,7 @@ int guest_memory_add(struct guest_memory *gm, gpa_t gpa, uint64_t size,
 		.gpa = gpa, .size = size, .readonly = readonly};
 	const uint8_t *reader = NULL;
 	uint64_t last;
-	int at, err;
+	int at, fd;
 
 	if (!size || ((gpa.v | size) & ~PAGE_MASK) || size > GUEST_MEMORY_MAX ||
 	    add_overflows(gpa.v, size - 1, &last))
@@ -139,16 +143,19 @@ int guest_memory_add(struct guest_memory *gm, gpa_t gpa, uint64_t size,
 	at = place(gm, gpa.v, size);
 	if (at < 0)
 		return at;
-	err = map_range(size, &range.host, &reader);
-	if (err < 0)
-		return err;
+	fd = map_range(size, &range.host, &reader);
+	if (fd < 0)
+		return fd;
 
 	memmove(&gm->range[at + 1], &gm->range[at],
 		(gm->nr_ranges - (size_t)at) * sizeof(gm->range[0]));
 	memmove(&gm->reader[at + 1], &gm->reader[at],
 		(gm->nr_ranges - (size_t)at) * sizeof(gm->reader[0]));
+	memmove(&gm->fd[at + 1], &gm->fd[at],
+		(gm->nr_ranges - (size_t)at) * sizeof(gm->fd[0]));
 	gm->range[at] = range;
 	gm->reader[at] = reader;
+	gm->fd[at] = fd;
 	gm->nr_ranges++;
 	return 0;
 }
@@ -251,6 +258,41 @@ int guest_memory_write(struct guest_memory *gm, gpa_t gpa, const void *buf,
 		guest_memory_write_end(gm, gpa, n);
 	}
 	return 0;
+}
+
+/* The next data of range @i at or behind offset @off in it. */
+static int next_data_in(const struct guest_memory *gm, size_t i, uint64_t off,
+			gpa_t *ret_gpa, uint64_t *ret_len)
+{
+	const struct guest_memory_range *r = &gm->range[i];
+	off_t start, end;
+
+	start = lseek(gm->fd[i], (off_t)off, SEEK_DATA);
+	if (start < 0)
+		return -errno;
+	end = lseek(gm->fd[i], start, SEEK_HOLE);
+	if (end < 0)
+		return -errno;
+	*ret_gpa = GPA(r->gpa.v + (uint64_t)start);
+	*ret_len = (uint64_t)(end - start);
+	return 0;
+}
+
+int guest_memory_next_data(const struct guest_memory *gm, gpa_t gpa,
+			   gpa_t *ret_gpa, uint64_t *ret_len)
+{
+	for (size_t i = 0; i < gm->nr_ranges; i++) {
+		const struct guest_memory_range *r = &gm->range[i];
+		uint64_t off = gpa.v > r->gpa.v ? gpa.v - r->gpa.v : 0;
+		int err;
+
+		if (off >= r->size)
+			continue;
+		err = next_data_in(gm, i, off, ret_gpa, ret_len);
+		if (err != -ENXIO)
+			return err;
+	}
+	return -ENXIO;
 }
 
 const void *guest_memory_peek(const struct guest_memory *gm, gpa_t gpa,

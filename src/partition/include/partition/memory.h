@@ -77,6 +77,13 @@ const void *guest_memory_peek(const struct guest_memory *gm, gpa_t gpa,
 			      uint64_t len);
 
 /*
+ * The next run of bytes at or behind @gpa, inside one range, that has ever
+ * been touched; the rest is zero and costs nothing. -ENXIO: none follows.
+ */
+int guest_memory_next_data(const struct guest_memory *gm, gpa_t gpa,
+			   gpa_t *ret_gpa, uint64_t *ret_len);
+
+/*
  * Open a write span: a writable pointer to [gpa, gpa + len), or NULL when it
  * does not lie in one range. Every successful begin needs one end with the
  * same arguments, after the last write (for queued I/O: after completion).

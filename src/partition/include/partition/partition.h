@@ -116,5 +116,7 @@ bool partition_vp_translate(struct partition *p, unsigned int vp, gva_t gva,
 #define PARTITION_MAX_BREAKPOINTS 8
 void partition_vp_set_step(struct partition *p, unsigned int vp, bool step);
 int partition_set_breakpoint(struct partition *p, gva_t gva, bool on);
+/* Remove all breakpoints and wishes to step. */
+void partition_clear_breakpoints(struct partition *p);
 /* INT3 of the guest leaves with DEBUG while on (software breakpoints). */
 void partition_catch_int3(struct partition *p, bool on);
