@@ -416,8 +416,9 @@ static void bm_write(void *ctx, uint64_t off, unsigned int width, uint64_t v)
 /* Put the bus-master registers where BAR 4 says. No lock held. */
 static void remap(struct ide *ide)
 {
-	uint64_t base = load_le16(ide->s.config + PCI_BAR(4)) & 0xfff0;
-	bool on = base && (ide->s.config[PCI_COMMAND] & PCI_COMMAND_IO);
+	uint64_t base = load_le32(ide->s.config + PCI_BAR(4)) & 0xfffffff0;
+	bool on = base && base <= 0xfff0 &&
+		  (ide->s.config[PCI_COMMAND] & PCI_COMMAND_IO);
 
 	if (ide->bm.size && (!on || ide->bm.base != base)) {
 		io_bus_remove(ide->dev.env->pio, &ide->bm);
@@ -486,7 +487,7 @@ static void set_up_function(struct ide *ide)
 {
 	ide->mask[PCI_COMMAND] = PCI_COMMAND_IO | PCI_COMMAND_MASTER;
 	ide->mask[PCI_BAR(4)] = 0xf0;
-	ide->mask[PCI_BAR(4) + 1] = 0xff;
+	memset(ide->mask + PCI_BAR(4) + 1, 0xff, 3);
 	ide->mask[PCI_IRQ_LINE] = 0xff;
 	memset(ide->mask + IDETIM, 0xff, 5);
 	ide->fn.dev = &ide->dev;
