@@ -85,6 +85,7 @@ struct uart {
 	struct irq_line irq;
 	struct timer timer;
 	bool armed;
+	bool blocked; /* the backend did not take all: wait for the timer */
 	struct io_region port;
 };
 
@@ -215,7 +216,8 @@ static void flush(struct uart *u)
 	memmove(s->tx, s->tx + n, s->tx_count);
 	if (was_full && n)
 		s->tx_pending = 1;
-	if (s->tx_count)
+	u->blocked = s->tx_count != 0;
+	if (u->blocked)
 		arm(u, RETRY_NS);
 }
 
@@ -257,8 +259,7 @@ static void transmit(struct uart *u, uint8_t v)
 	if (s->tx_count == TX_SIZE)
 		return;
 	s->tx[s->tx_count++] = v;
-	/* While a retry is waiting, the backend takes nothing anyway. */
-	if (!u->armed && (v == '\n' || s->tx_count >= TX_FLUSH))
+	if (!u->blocked && (v == '\n' || s->tx_count >= TX_FLUSH))
 		flush(u);
 	else if (!u->armed)
 		arm(u, FLUSH_NS);
