@@ -93,10 +93,11 @@ static void test_older(void **state)
 
 static int64_t load_changed(size_t at, uint8_t value)
 {
-	struct sample s = sample, scratch;
+	struct sample s, scratch;
 	uint8_t buf[sizeof(wire)];
 	int64_t n;
 
+	memcpy(&s, &sample, sizeof(s)); /* padding as well */
 	memcpy(buf, wire, sizeof(buf));
 	buf[at] = value;
 	n = state_load(&desc, &s, buf, sizeof(buf), &scratch);
@@ -126,8 +127,9 @@ static void test_truncated(void **state)
 {
 	for (size_t n = 0; n < sizeof(wire); n++) {
 		uint8_t *cut = malloc(n ? n : 1);
-		struct sample s = sample, scratch;
+		struct sample s, scratch;
 
+		memcpy(&s, &sample, sizeof(s));
 		memcpy(cut, wire, n);
 		assert_int_equal(state_load(&desc, &s, cut, n, &scratch),
 				 -EINVAL);
