@@ -12,6 +12,7 @@
 #include <base/bits.h>
 #include <base/bytes.h>
 #include <device/fw_cfg.h>
+#include <device/hpet.h>
 #include <device/ioapic.h>
 #include <device/piix.h>
 #include <partition/memory.h>
@@ -27,9 +28,7 @@
 #define MADT_CPU    8u
 #define NR_TABLES   3 /* in RSDT and XSDT: FADT, MADT, HPET */
 
-#define LAPIC_BASE    0xfee00000u
-#define HPET_BASE     0xfed00000u
-#define HPET_BLOCK_ID 0x8086a201u /* as the device's capabilities register */
+#define LAPIC_BASE 0xfee00000u
 
 #define FADT_WBINVD       BIT(0)
 #define FADT_PROC_C1      BIT(2)
@@ -232,7 +231,7 @@ static uint32_t build_hpet(struct acpi_tables *t)
 	uint32_t at = begin(t, "HPET", 1, 56);
 	uint8_t *p = t->tables + at;
 
-	store_le32(p + 36, HPET_BLOCK_ID);
+	store_le32(p + 36, HPET_ID);
 	p[41] = 64;
 	store_le64(p + 44, HPET_BASE);
 	end(t, at);

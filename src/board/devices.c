@@ -11,6 +11,7 @@
 #include <base/bits.h>
 #include <device/debug_port.h>
 #include <device/fw_cfg.h>
+#include <device/hpet.h>
 #include <device/i8042.h>
 #include <device/ide.h>
 #include <device/io_bus.h>
@@ -79,6 +80,15 @@ static void send_msi(void *ctx, uint64_t addr, uint32_t data)
 	const struct board *b = ctx;
 
 	partition_msi(b->partition, addr, data);
+}
+
+/* The HPET takes the interrupts of PIT and RTC. */
+static void hpet_legacy(void *ctx, bool on)
+{
+	const struct board *b = ctx;
+
+	pit_disconnect_irq(b->dev[BOARD_PIT], on);
+	rtc_disconnect_irq(b->dev[BOARD_RTC], on);
 }
 
 static void request(void *ctx, enum machine_request what, uint32_t code)
@@ -179,6 +189,7 @@ int board_new_devices(struct board *b)
 	const struct ioapic_config ioapic = {send_msi, b};
 	const struct piix_isa_config isa = {pirq_line, b};
 	const struct rtc_config rtc = {.utc = time(NULL)};
+	const struct hpet_config hpet = {hpet_legacy, b};
 	const struct uart_config uart[BOARD_NR_SERIAL] = {
 		{0x3f8, 4, c->serial[0]},
 		{0x2f8, 3, c->serial[1]},
@@ -195,6 +206,7 @@ int board_new_devices(struct board *b)
 		[BOARD_PIIX_PM]    = { &piix_pm_class, NULL, false },
 		[BOARD_PIT]        = { &pit_class, NULL, false },
 		[BOARD_RTC]        = { &rtc_class, &rtc, false },
+		[BOARD_HPET]       = { &hpet_class, &hpet, false },
 		[BOARD_I8042]      = { &i8042_class, NULL, false },
 		[BOARD_PORT92]     = { &port92_class, NULL, false },
 		[BOARD_FW_CFG]     = { &fw_cfg_class, NULL, false },
