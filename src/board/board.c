@@ -140,6 +140,20 @@ static int new_partition(struct board *b, char *why, size_t size)
 	return partition_new(&b->partition, &pc, why, size);
 }
 
+static void build_tables(struct board *b)
+{
+	const struct smbios_config smbios = {
+		.name = b->config.name,
+		.uuid = b->config.uuid,
+		.nr_vps = b->config.nr_vps,
+		.memory_size = b->config.memory_size,
+		.hyperv_names = b->config.hyperv_names,
+	};
+
+	acpi_build(&b->acpi, b->config.nr_vps);
+	smbios_build(&b->smbios, &smbios);
+}
+
 static int new_parts(struct board *b, char *why, size_t size)
 {
 	uint64_t rom = b->firmware.fd < 0 ? 0 : b->firmware.size;
@@ -168,7 +182,7 @@ static int new_parts(struct board *b, char *why, size_t size)
 	if (!err)
 		err = board_new_devices(b);
 	if (!err) {
-		acpi_build(&b->acpi, b->config.nr_vps);
+		build_tables(b);
 		err = board_describe(b);
 	}
 	if (err < 0)

@@ -4,6 +4,7 @@
 
 #include "acpi.h"
 #include "loader.h"
+#include "smbios.h"
 
 #include <board/board.h>
 
@@ -46,6 +47,7 @@ struct board {
 	struct device_env env;
 	struct device *dev[BOARD_NR_DEVICES]; /* NULL: not configured */
 	struct acpi_tables acpi;
+	struct smbios smbios;
 
 	/* Who pulls each GSI: guarded by irq_lock, which is taken with a
 	 * device's lock held and before a controller's. */

@@ -103,6 +103,8 @@ int board_describe(struct board *b)
 		err = describe_e820(b);
 	if (!err)
 		err = acpi_offer(&b->acpi, fw);
+	if (!err)
+		err = smbios_offer(&b->smbios, fw);
 	return err;
 }
 
@@ -163,6 +165,9 @@ static int boot_kernel(struct board *b, const struct loader *l)
 	if (!err)
 		err = acpi_place(&b->acpi, b->memory, MAP_TABLES,
 				 MAP_TABLES_SIZE);
+	if (!err)
+		err = smbios_place(&b->smbios, b->memory, MAP_SMBIOS,
+				   MAP_SMBIOS_SIZE);
 	if (err < 0)
 		return loader_fail(l, err, "cannot place the tables: %s",
 				   strerror(-err));

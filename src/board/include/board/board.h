@@ -45,6 +45,10 @@ struct board_disk {
 
 struct board_config {
 	const char *name; /* of the machine; for SMBIOS. May be NULL */
+	uint8_t uuid[16]; /* for SMBIOS, as RFC 4122 has it; zeros: none */
+	/* SMBIOS names of Hyper-V, by which stock ata_piix leaves its disks
+	 * to VMBus: only when they are there. */
+	bool hyperv_names;
 	enum partition_engine engine;
 	const char *cpu_model;
 	unsigned int nr_vps;
