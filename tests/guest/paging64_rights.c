@@ -6,131 +6,7 @@
  * bits; reserved bits. The expectation is computed from the manual's rules.
  */
 #include "paging64.h"
-
-enum access {
-	READ,
-	WRITE,
-	FETCH
-};
-
-static void k_read(void *p)
-{
-	asm volatile("mov (%0), %%al" : : "r"(p) : "rax", "memory");
-}
-
-static void k_write(void *p)
-{
-	asm volatile("movb $0xc3, (%0)" : : "r"(p) : "memory");
-}
-
-static void k_fetch(void *p)
-{
-	asm volatile("call *%0" : : "r"(p) : "memory");
-}
-
-static USER_TEXT void u_read(void *p)
-{
-	asm volatile("mov (%0), %%al" : : "r"(p) : "rax", "memory");
-}
-
-static USER_TEXT void u_write(void *p)
-{
-	asm volatile("movb $0xc3, (%0)" : : "r"(p) : "memory");
-}
-
-static USER_TEXT void u_fetch(void *p)
-{
-	asm volatile("call *%0" : : "r"(p) : "memory");
-}
-
-static const struct {
-	const char *name;
-	test_fn fn;
-	enum access kind;
-	bool user;
-} probes[] = {
-	{"kernel read", k_read, READ, false},
-	{"kernel write", k_write, WRITE, false},
-	{"kernel fetch", k_fetch, FETCH, false},
-	{"user read", u_read, READ, true},
-	{"user write", u_write, WRITE, true},
-	{"user fetch", u_fetch, FETCH, true},
-};
-
-/* The state that decides besides the entries. */
-struct rules {
-	bool wp, smep, smap, ac;
-};
-
-/* The error code that access @i to a page with @bits gives, or -1. */
-static long expected(unsigned int i, uint64_t bits, const struct rules *r)
-{
-	enum access kind = probes[i].kind;
-	bool user = probes[i].user;
-	long error = (kind == WRITE ? PF_W : 0) | (user ? PF_U : 0) |
-		     (kind == FETCH ? PF_I : 0);
-	bool bad;
-
-	if (!(bits & PTE_P))
-		return error;
-	if (user)
-		bad = !(bits & PTE_U);
-	else if (kind == FETCH)
-		bad = bits & PTE_U && r->smep;
-	else
-		bad = bits & PTE_U && r->smap && !r->ac;
-	if (kind == WRITE && !(bits & PTE_W) && (user || r->wp))
-		bad = true;
-	if (kind == FETCH && bits & PTE_NX)
-		bad = true;
-	return bad ? error | PF_P : -1;
-}
-
-static void rules_apply(const struct rules *r)
-{
-	ulong cr0 = read_cr0() & ~CR0_WP;
-	ulong cr4 = read_cr4() & ~(CR4_SMEP | CR4_SMAP);
-
-	write_cr0(cr0 | (r->wp ? CR0_WP : 0));
-	write_cr4(cr4 | (r->smep ? CR4_SMEP : 0) | (r->smap ? CR4_SMAP : 0));
-	write_flags(r->ac ? read_flags() | FL_AC : read_flags() & ~FL_AC);
-}
-
-static const struct rules plain = {true, false, false, false};
-
-/* Do access @i at @va: does it end as the rules say? */
-static bool probe(unsigned int i, ulong va, uint64_t bits,
-		  const struct rules *r)
-{
-	long want = expected(i, bits, r);
-	struct trap t;
-	bool good;
-
-	invlpg(va);
-	user_flags = r->ac ? FL_AC : 0;
-	if (probes[i].user)
-		user_run(probes[i].fn, (void *)va, &t);
-	else
-		catch_run(probes[i].fn, (void *)va, &t);
-	if (want < 0)
-		good = t.vector == TRAP_NONE;
-	else
-		good = t.vector == VEC_PF && t.error == (ulong)want &&
-		       t.cr2 == va;
-	if (!good)
-		detail("%s of P%d W%d U%d NX%d: vector %d error 0x%lx cr2 "
-		       "0x%lx, want error 0x%lx",
-		       probes[i].name, !!(bits & PTE_P), !!(bits & PTE_W),
-		       !!(bits & PTE_U), !!(bits & PTE_NX), t.vector, t.error,
-		       t.cr2, want);
-	return good;
-}
-
-static uint64_t combination(unsigned int n)
-{
-	return (n & 1 ? PTE_P : 0) | (n & 2 ? PTE_W : 0) | (n & 4 ? PTE_U : 0) |
-	       (n & 8 ? PTE_NX : 0);
-}
+#include "paging_rules.h"
 
 static const struct {
 	const char *name;
@@ -157,15 +33,15 @@ static void matrix_line(int level, const struct rules *r)
 	ulong va;
 
 	for (n = 0; n < 16 && good; n++) {
-		uint64_t bits = combination(n);
+		uint64_t bits = paging_bits(n);
 
 		/* Tables of a smaller size may be left from before. */
 		*page_entry(VA_RIGHTS, 3) = 0;
 		va = map_target(level, bits, &entry);
-		rules_apply(r);
-		for (i = 0; i < ARRAY_SIZE(probes) && good; i++)
-			good = probe(i, va, bits, r);
-		rules_apply(&plain);
+		paging_apply(r);
+		for (i = 0; i < PAGING_PROBES && good; i++)
+			good = paging_probe(i, va, bits, r);
+		paging_apply(&paging_plain);
 	}
 	check(good, "rights: %s WP%d SMEP%d SMAP%d AC%d", sizes[level].name,
 	      r->wp, r->smep, r->smap, r->ac);
@@ -212,14 +88,14 @@ static void test_levels(void)
 		upper = page_entry(va, level);
 		saved = *upper;
 		for (n = 0; n < 16 && good; n++) {
-			uint64_t bits = combination(n);
+			uint64_t bits = paging_bits(n);
 
 			*(volatile uint64_t *)upper =
 				(saved & ~(PTE_ALL | PTE_NX)) | bits;
-			rules_apply(&r);
-			for (i = 0; i < ARRAY_SIZE(probes) && good; i++)
-				good = probe(i, va, bits, &r);
-			rules_apply(&plain);
+			paging_apply(&r);
+			for (i = 0; i < PAGING_PROBES && good; i++)
+				good = paging_probe(i, va, bits, &r);
+			paging_apply(&paging_plain);
 		}
 		*(volatile uint64_t *)upper = saved;
 		check(good, "rights: taken away on level %d", level);
@@ -235,15 +111,15 @@ static void test_nx_off(void)
 
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_NXE);
 	tlb_flush();
-	catch_run(k_read, (void *)va, &t);
+	catch_run(paging_k_read, (void *)va, &t);
 	check_trap(&t, VEC_PF, PF_P | PF_RSVD, "nx: reserved with NXE=0");
 	*(volatile uint64_t *)entry = 0;
 	invlpg(va);
-	catch_run(k_fetch, (void *)va, &t);
+	catch_run(paging_k_fetch, (void *)va, &t);
 	check_trap(&t, VEC_PF, 0, "nx: NXE=0 SMEP=0: no I in the error code");
 	if (has_smep()) {
 		write_cr4(read_cr4() | CR4_SMEP);
-		catch_run(k_fetch, (void *)va, &t);
+		catch_run(paging_k_fetch, (void *)va, &t);
 		check_trap(&t, VEC_PF, PF_I,
 			   "nx: NXE=0 SMEP=1: I in the error code");
 		write_cr4(read_cr4() & ~CR4_SMEP);
@@ -291,23 +167,23 @@ static void test_accessed(void)
 		ad_clear(va, level);
 		check_eq(ad_read(va, level), 0, "accessed: %s none before",
 			 size);
-		catch_run(k_read, (void *)va, &t);
+		catch_run(paging_k_read, (void *)va, &t);
 		check_eq(ad_read(va, level), all, "accessed: %s read", size);
-		catch_run(k_write, (void *)va, &t);
+		catch_run(paging_k_write, (void *)va, &t);
 		check_eq(ad_read(va, level), all | 1,
 			 "accessed: %s write after read", size);
 		ad_clear(va, level);
-		catch_run(k_write, (void *)va, &t);
+		catch_run(paging_k_write, (void *)va, &t);
 		check_eq(ad_read(va, level), all | 1, "accessed: %s write",
 			 size);
 		ad_clear(va, level);
-		user_run(u_fetch, (void *)va, &t);
+		user_run(paging_u_fetch, (void *)va, &t);
 		check_eq(ad_read(va, level), all, "accessed: %s fetch", size);
 
 		/* A write refused leaves no dirty bit behind. */
 		map_target(level, PTE_P | PTE_U, &entry);
 		ad_clear(va, level);
-		catch_run(k_write, (void *)va, &t);
+		catch_run(paging_k_write, (void *)va, &t);
 		check_trap(&t, VEC_PF, PF_P | PF_W, "accessed: %s refused",
 			   size);
 		check_eq(ad_read(va, level) & 1, 0,
@@ -315,11 +191,11 @@ static void test_accessed(void)
 		/* Nothing is cached of an entry that is not present. */
 		*(volatile uint64_t *)entry &= ~PTE_P;
 		ad_clear(va, level);
-		catch_run(k_read, (void *)va, &t);
+		catch_run(paging_k_read, (void *)va, &t);
 		check_eq(ad_read(va, level) & (1 << level | 1), 0,
 			 "accessed: %s absent entry left alone", size);
 		*(volatile uint64_t *)entry |= PTE_P;
-		catch_run(k_read, (void *)va, &t);
+		catch_run(paging_k_read, (void *)va, &t);
 		check_trap(&t, TRAP_NONE, 0,
 			   "accessed: %s entry made present needs no flush",
 			   size);
@@ -391,17 +267,17 @@ static void reserved(int level, uint64_t leaf, uint64_t bit, int leaf_level,
 	saved = *entry;
 	*(volatile uint64_t *)entry |= bit;
 	tlb_flush();
-	catch_run(k_read, (void *)va, &t);
+	catch_run(paging_k_read, (void *)va, &t);
 	check_trap(&t, VEC_PF, PF_P | PF_RSVD, "reserved: %s, read", name);
-	user_run(u_write, (void *)va, &t);
+	user_run(paging_u_write, (void *)va, &t);
 	check_trap(&t, VEC_PF, PF_P | PF_RSVD | PF_W | PF_U,
 		   "reserved: %s, user write", name);
-	catch_run(k_fetch, (void *)va, &t);
+	catch_run(paging_k_fetch, (void *)va, &t);
 	check_trap(&t, VEC_PF, PF_P | PF_RSVD | PF_I, "reserved: %s, fetch",
 		   name);
 	*(volatile uint64_t *)entry &= ~PTE_P;
 	tlb_flush();
-	catch_run(k_read, (void *)va, &t);
+	catch_run(paging_k_read, (void *)va, &t);
 	check_trap(&t, VEC_PF, 0, "reserved: %s, not present wins", name);
 	*(volatile uint64_t *)entry = saved;
 	tlb_flush();

@@ -5,7 +5,7 @@
  */
 #include "smp_image.h"
 
-#define ROUNDS 20000U
+#define ROUNDS 8000U
 
 static uint8_t *two_pages;
 
@@ -444,7 +444,7 @@ void test_order(void)
 			continue;
 		}
 		bad = relaxed = 0;
-		deadline = rdtsc() + 2 * second;
+		deadline = rdtsc() + second;
 		check(smp_run_all(litmus_thread, NULL), "order: %s, ends",
 		      current->name);
 		check_eq(bad, 0, "order: %s", current->name);
