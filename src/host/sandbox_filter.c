@@ -160,6 +160,9 @@ static int load(bool vp)
 		return -ENOMEM;
 	err = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 			       SCMP_ACT_KILL_PROCESS);
+	/* sandbox_enter() has set no_new_privs; prctl is no longer there. */
+	if (err == 0)
+		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
 	if (err == 0 && !vp)
 		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (err == 0)
