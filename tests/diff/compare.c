@@ -12,9 +12,15 @@
 
 #define KERNEL_HALF UINT64_C(0x0000800000000000)
 
-static bool decode_case(const struct diff_case *c, struct insn *in)
+/* The instruction that matters: the one that faulted, else the first. */
+static bool decode_case(const struct diff_case *c, const struct diff_result *a,
+			struct insn *in)
 {
-	return insn_decode(in, c->code, INSN_MAX_LEN,
+	uint64_t at = a->out.rip - DIFF_CODE - c->code_off;
+
+	if (c->nr_insns == 1 || a->vector == DIFF_NO_FAULT || at >= c->len)
+		at = 0;
+	return insn_decode(in, c->code + at, INSN_MAX_LEN,
 			   c->mode == 64 ? DECODE_64 : DECODE_32) > 0;
 }
 
@@ -60,7 +66,7 @@ static const char *compare_flags(const struct diff_case *c,
 {
 	uint64_t mask = DIFF_FLAGS_CMP;
 
-	if (a->vector == DIFF_NO_FAULT)
+	if (a->vector == DIFF_NO_FAULT && c->nr_insns == 1)
 		mask &= ~undefined_flags(c, in);
 	if ((a->out.rflags ^ b->out.rflags) & mask)
 		return "flags";
@@ -103,6 +109,10 @@ static const char *compare_exception(const struct insn *in,
 
 	if (order_is_open(in) && is_memory_fault(a->vector) &&
 	    is_memory_fault(b->vector))
+		return NULL;
+	/* Misaligned and over the limit of SS: either comes first. */
+	if (insn_mem_align(in) > 1 && a->vector == X86_GP &&
+	    b->vector == X86_SS_FAULT)
 		return NULL;
 	if (a->vector != b->vector)
 		return "exception";
@@ -255,7 +265,7 @@ const char *compare(const struct diff_case *c, const struct diff_result *a,
 	const char *what;
 	struct insn in;
 
-	if (!decode_case(c, &in))
+	if (!decode_case(c, a, &in))
 		return "decoding";
 	if (is_open(&in, a, b))
 		return NULL;

@@ -3,9 +3,9 @@
  * lamina-difftest: the same instruction, from the same state, on the host CPU
  * and in an engine. What every part shares: addresses, cases and results.
  *
- * A case is one instruction in a world that looks alike from user mode on both
- * sides: code, two writable and one read-only page at fixed addresses with
- * nothing around them, flat segments.
+ * A case is one instruction, or a short sequence, in a world that looks alike
+ * from user mode on both sides: code, two writable and one read-only page at
+ * fixed addresses with nothing around them, flat segments.
  */
 #pragma once
 
@@ -35,6 +35,8 @@
 #define DIFF_MAX_PATCHES 6u
 #define DIFF_MAX_CHANGES 160u
 #define DIFF_BATCH       256u
+#define DIFF_CODE_MAX    192u
+#define DIFF_MAX_INSNS   32u
 
 /* What a case may set in RFLAGS; IF and the fixed bit are always set. */
 #define DIFF_FLAGS_SET (X86_FL_ARITH | X86_FL_DF | X86_FL_TF)
@@ -64,7 +66,8 @@ struct diff_case {
 	uint8_t mode; /* 64 or 32 */
 	uint8_t len;
 	uint8_t nr_patches;
-	uint8_t code[16]; /* 0xcc behind the instruction */
+	uint8_t nr_insns;
+	uint8_t code[DIFF_CODE_MAX]; /* 0xcc behind the instructions */
 	struct diff_patch patch[DIFF_MAX_PATCHES];
 };
 
@@ -117,6 +120,12 @@ const char *gen_excluded(unsigned int entry);
 bool gen_case(struct rng *r, struct diff_case *c, unsigned int entry,
 	      unsigned int mode);
 void gen_state(struct rng *r, struct diff_case *c, const struct insn *in);
+/* May @entry be part of a sequence? */
+bool gen_fits_sequence(unsigned int entry);
+/* A sequence of the @count entries in @entries. */
+void gen_sequence(struct rng *r, struct diff_case *c, const uint16_t *entries,
+		  unsigned int count, unsigned int mode);
+void gen_sequence_state(struct rng *r, struct diff_case *c);
 
 /* ---- native.c: the host side ---- */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The engine side: a partition with one processor, long mode, user pages like
- * the child's. An instruction is stepped by the debugger's means, so all of
- * the engine takes part: block cache, MMU, delivery. Exceptions arrive at
- * handlers that are told apart by address; nothing of them is executed.
+ * the child's. A case runs until an exception (at the latest the INT3 behind
+ * it), whose handler is HLT; handlers are told apart by address. So all of the
+ * engine takes part: block cache, run loop, MMU, delivery.
  */
 #include "window.h"
 
@@ -44,7 +44,6 @@
 
 #define SEL_KERNEL_CS 0x10u
 #define SEL_TSS       0x40u
-#define MAX_STEPS     100000u
 
 static struct {
 	uint8_t *ram;
@@ -150,7 +149,8 @@ static void build_kernel(void)
 	put64(gdt + (DIFF_CS32 & ~7u), UINT64_C(0x00cffb000000ffff));
 	put64(gdt + (DIFF_SS & ~7u), UINT64_C(0x00cff3000000ffff));
 	put64(gdt + (DIFF_CS64 & ~7u), UINT64_C(0x00affb000000ffff));
-	put64(tss + 4, STACK); /* RSP0 */
+	put64(tss + 4, STACK);                               /* RSP0 */
+	memset(self.ram + PA_KERNEL + 0x2000, 0xf4, 0x1000); /* HLT */
 	for (unsigned int v = 0; v < 256; v++) {
 		uint64_t at = PA_KERNEL + 0x1000 + v * 16;
 		uint64_t to = HANDLERS + v * 16;
@@ -296,7 +296,6 @@ static int engine_open(void)
 		return err;
 	hv_vp_reset(&self.vp->hv, false);
 	initial_state(&self.vp->hv.regs);
-	self.vp->hv.debug_flags = HV_DEBUG_STEP;
 	soft_engine.regs_changed(&self.vp->hv, HV_CHANGED_ALL);
 	self.initial = self.vp->hv.regs;
 	return 0;
@@ -338,52 +337,42 @@ static uint64_t stack64(unsigned int below_top)
 	return v;
 }
 
-static void save_result(struct diff_result *r)
+static void save_result(const struct diff_case *c, struct diff_result *r)
 {
 	const struct vp_regs *regs = &self.vp->hv.regs;
+	uint64_t end = DIFF_CODE + c->code_off + c->len;
 
 	memcpy(r->out.gpr, regs->gpr, sizeof(r->out.gpr));
-	r->out.rip = regs->rip;
-	r->out.rflags = regs->rflags;
 	r->out.fpu = regs->fpu;
-	r->vector = DIFF_NO_FAULT;
+	r->vector = (uint8_t)((regs->rip - HANDLERS) / 16);
 	r->error = 0;
 	r->address = regs->cr2;
-	if (vp_cpl(regs) != 0)
-		return;
-	r->vector = (uint8_t)((regs->rip - HANDLERS) / 16);
 	if (STACK - regs->gpr[X86_RSP] == 48)
 		r->error = (uint32_t)stack64(48);
 	r->out.rip = stack64(40);
 	r->out.rflags = stack64(24);
 	r->out.gpr[X86_RSP] = stack64(16);
-}
 
-/* Repeated string instructions may leave between iterations. */
-static bool goes_on(const struct diff_case *c, unsigned int steps)
-{
-	const struct vp_regs *r = &self.vp->hv.regs;
-
-	return r->rip == DIFF_CODE + c->code_off && vp_cpl(r) == 3 &&
-	       !(c->in.rflags & X86_FL_TF) && steps < MAX_STEPS &&
-	       insn_entry(c->entry)->class == INSN_CLASS_STRING;
+	if (r->vector == X86_BP && r->out.rip == end + 1) {
+		r->out.rip = end;
+		r->vector = DIFF_NO_FAULT;
+	} else if (r->vector == X86_DB && (c->in.rflags & X86_FL_TF)) {
+		r->vector = DIFF_NO_FAULT;
+	}
 }
 
 static void engine_run(const struct diff_case *c, struct diff_result *r)
 {
+	const struct vp_regs *regs = &self.vp->hv.regs;
 	enum engine_exit why;
-	unsigned int steps = 0;
 
 	r->skipped = false;
 	window_prepare(&self.window, c);
 	load_case(c);
-	do {
-		why = soft_engine.vp_run(&self.vp->hv);
-		steps++;
-	} while (why == ENGINE_EXIT_DEBUG && goes_on(c, steps));
-	save_result(r);
+	why = soft_engine.vp_run(&self.vp->hv);
+	save_result(c, r);
 	window_collect(&self.window, c, r);
-	if (why == ENGINE_EXIT_DEBUG)
+	if (why == ENGINE_EXIT_HALT && regs->rip - HANDLERS < 4096)
 		return;
 	fprintf(stderr, "difftest: engine left for reason %d\n", (int)why);
 	text_write(stderr, c);

@@ -82,6 +82,7 @@ struct encoder {
 	struct rng *r;
 	const struct insn_desc *d;
 	bool mode64;
+	bool simple; /* memory by one of the registers that are kept */
 	uint8_t bytes[32];
 	unsigned int n;
 };
@@ -233,6 +234,14 @@ static void put_modrm(struct encoder *e)
 
 	if (e->d->pat.mask & INSN_KEY_MEM)
 		mod = e->d->pat.match & INSN_KEY_MEM ? rng_below(e->r, 3) : 3;
+	if (e->simple && mod != 3) {
+		static const uint8_t bases[] = {3, 5, 6, 7};
+
+		put(e, 0x40 | reg << 3 | bases[rng_below(e->r, 4)]);
+		put(e, rng_below(e->r, 4) ? rng_below(e->r, 16) * 16
+					  : rng_below(e->r, 256));
+		return;
+	}
 	put(e, mod << 6 | reg << 3 | rm);
 	/* What follows is SIB, displacement, immediate: as they come. */
 }
@@ -289,32 +298,154 @@ static bool vendor_specific(const struct insn *in, unsigned int mode)
 	       (in->flags & INSN_OPSIZE);
 }
 
+/* The next encoding of e->d into e->bytes; its length, 0 if none came. */
+static int encode_valid(struct encoder *e, unsigned int entry, struct insn *in)
+{
+	unsigned int mode = e->mode64 ? 64 : 32;
+	int len;
+
+	for (unsigned int i = 0; i < TRIES; i++) {
+		encode(e);
+		len = insn_decode(in, e->bytes, INSN_MAX_LEN,
+				  e->mode64 ? DECODE_64 : DECODE_32);
+		if (len > 0 && in->entry == entry && !vendor_specific(in, mode))
+			return len;
+	}
+	return 0;
+}
+
+static void place_code(struct rng *r, struct diff_case *c)
+{
+	c->code_off = (uint16_t)(0x400 + rng_below(r, 0x400));
+	if (rng_one_in(r, 64)) /* straddle the pages */
+		c->code_off = (uint16_t)(DIFF_PAGE - 1 - rng_below(r, c->len));
+}
+
 bool gen_case(struct rng *r, struct diff_case *c, unsigned int entry,
 	      unsigned int mode)
 {
 	struct encoder e = {
 		.r = r, .d = insn_entry(entry), .mode64 = mode == 64};
 	struct insn in;
-	int len = 0;
+	int len = encode_valid(&e, entry, &in);
 
-	for (unsigned int i = 0;; i++) {
-		if (i == TRIES)
-			return false;
-		encode(&e);
-		len = insn_decode(&in, e.bytes, INSN_MAX_LEN,
-				  mode == 64 ? DECODE_64 : DECODE_32);
-		if (len > 0 && in.entry == entry && !vendor_specific(&in, mode))
-			break;
-	}
+	if (!len)
+		return false;
 	memset(c, 0, sizeof(*c));
 	c->mode = (uint8_t)mode;
 	c->entry = (uint16_t)entry;
+	c->nr_insns = 1;
 	c->len = (uint8_t)len;
 	memset(c->code, 0xcc, sizeof(c->code));
 	memcpy(c->code, e.bytes, (size_t)len);
-	c->code_off = (uint16_t)(0x400 + rng_below(r, 0x400));
-	if (rng_one_in(r, 64)) /* straddle the pages */
-		c->code_off = (uint16_t)(DIFF_PAGE - 1 - rng_below(r, c->len));
+	place_code(r, c);
 	gen_state(r, c, &in);
 	return true;
+}
+
+/* ---- sequences ---- */
+
+/*
+ * Left out: what user mode may not do, far and state-loading instructions,
+ * those with implicit long operands, and the few whose undefined flags differ
+ * (all others leave what this host leaves).
+ */
+bool gen_fits_sequence(unsigned int entry)
+{
+	const struct insn_desc *d = insn_entry(entry);
+
+	switch (d->op) {
+	case OP_DIV:
+	case OP_IDIV:
+	case OP_DAA ... OP_AAD:
+	case OP_ENTER:
+	case OP_LEAVE:
+	case OP_PUSHA:
+	case OP_POPA:
+	case OP_POPF:
+	case OP_BOUND:
+	case OP_CLI:
+	case OP_STI:
+	case OP_SHA1RNDS4 ... OP_SHA256MSG2:
+	case OP_LDMXCSR:
+	case OP_FLDENV:
+	case OP_FRSTOR:
+	case OP_FLDCW:
+	case OP_FNSTENV: /* FCS and FDS, which we report as zero */
+	case OP_FNSAVE:
+	case OP_VGATHERDPS ... OP_VPGATHERQQ:
+	case OP_UD0 ... OP_UD2:
+		return false;
+	default:
+		break;
+	}
+	if (d->attr & INSN_PRIV)
+		return false;
+	return d->class != INSN_CLASS_FAR && d->class != INSN_CLASS_SYSTEM &&
+	       d->class != INSN_CLASS_BRANCH;
+}
+
+struct sequence {
+	struct diff_case *c;
+	unsigned int n; /* instructions */
+	uint8_t start[DIFF_MAX_INSNS + 1];
+	bool jump[DIFF_MAX_INSNS];
+};
+
+static void append(struct sequence *s, const uint8_t *bytes, unsigned int len,
+		   bool jump)
+{
+	memcpy(s->c->code + s->c->len, bytes, len);
+	s->jump[s->n] = jump;
+	s->start[s->n++] = s->c->len;
+	s->c->len = (uint8_t)(s->c->len + len);
+	s->start[s->n] = s->c->len;
+}
+
+/* Jumps lead a few instructions forward. */
+static void aim_jumps(struct rng *r, struct sequence *s)
+{
+	for (unsigned int i = 0; i < s->n; i++) {
+		unsigned int to = i + 1 + rng_below(r, 3);
+
+		if (!s->jump[i])
+			continue;
+		if (to > s->n)
+			to = s->n;
+		s->c->code[s->start[i] + 1] =
+			(uint8_t)(s->start[to] - s->start[i + 1]);
+	}
+}
+
+void gen_sequence(struct rng *r, struct diff_case *c, const uint16_t *entries,
+		  unsigned int count, unsigned int mode)
+{
+	struct sequence s = {.c = c};
+	struct insn in;
+
+	memset(c, 0, sizeof(*c));
+	memset(c->code, 0xcc, sizeof(c->code));
+	c->mode = (uint8_t)mode;
+	for (unsigned int i = 0; i < count && s.n < DIFF_MAX_INSNS - 1; i++) {
+		struct encoder e = {.r = r,
+				    .d = insn_entry(entries[i]),
+				    .mode64 = mode == 64,
+				    .simple = true};
+		const uint8_t jcc[2] = {(uint8_t)(0x70 + rng_below(r, 16))};
+		int len = encode_valid(&e, entries[i], &in);
+
+		if (!len || c->len + (unsigned int)len + 2 >
+				    DIFF_CODE_MAX - INSN_MAX_LEN)
+			continue;
+		append(&s, e.bytes, (unsigned int)len, false);
+		if (rng_one_in(r, 5))
+			append(&s, jcc, 2, true);
+	}
+	aim_jumps(r, &s);
+	c->nr_insns = (uint8_t)s.n;
+	if (insn_decode(&in, c->code, INSN_MAX_LEN,
+			mode == 64 ? DECODE_64 : DECODE_32) > 0)
+		c->entry = in.entry;
+	place_code(r, c);
+	gen_sequence_state(r, c);
 }

@@ -588,3 +588,27 @@ void gen_state(struct rng *r, struct diff_case *c, const struct insn *in)
 		for (unsigned int i = 0; i < 16; i++)
 			gpr[i] = i < 8 ? (uint32_t)gpr[i] : 0;
 }
+
+/* Registers that memory operands use point into the pages, aligned. */
+void gen_sequence_state(struct rng *r, struct diff_case *c)
+{
+	static const uint8_t bases[] = {X86_RBX, X86_RBP, X86_RSI, X86_RDI,
+					X86_R11, X86_R13, X86_R14, X86_R15};
+	uint64_t *gpr = c->in.gpr;
+
+	for (unsigned int i = 0; i < 16; i++)
+		gpr[i] = pick_int(r);
+	for (unsigned int i = 0; i < ARRAY_SIZE(bases); i++)
+		gpr[bases[i]] =
+			DIFF_DATA + 128 +
+			align_down(rng_below(r, DIFF_DATA_RW - 512), 32);
+	gpr[X86_RSP] = DIFF_DATA + 256 +
+		       align_down(rng_below(r, DIFF_DATA_RW - 512), 8);
+	small_count(r, &gpr[X86_RCX]);
+	fill_fpu(r, &c->in.fpu, c->mode);
+	c->in.rip = DIFF_CODE + c->code_off;
+	c->in.rflags = X86_FL_FIXED | X86_FL_IF | (rng_next(r) & X86_FL_ARITH);
+	if (c->mode == 32)
+		for (unsigned int i = 0; i < 16; i++)
+			gpr[i] = i < 8 ? (uint32_t)gpr[i] : 0;
+}

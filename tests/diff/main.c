@@ -19,8 +19,9 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#define MAX_ENTRIES 4096u
-#define MAX_REPLAYS 64u
+#define MAX_ENTRIES    4096u
+#define MAX_REPLAYS    64u
+#define SEQUENCE_EVERY 8u
 
 static const struct diff_engine *const engines[] = {&engine_interp};
 
@@ -42,9 +43,8 @@ static struct {
 	 .only = -1};
 
 static struct {
-	uint64_t run, differences, skipped;
+	uint64_t run, differences, skipped, sequences;
 	uint64_t executed[MAX_ENTRIES]; /* not #UD on the host */
-	uint64_t generated[MAX_ENTRIES];
 	uint64_t failed[MAX_ENTRIES];
 	unsigned int reports, uncovered;
 	double seconds;
@@ -114,7 +114,9 @@ static void run_batch(unsigned int count)
 			stat.skipped++;
 			continue;
 		}
-		if (h->vector != X86_UD || always_ud(cases[i].entry))
+		if (cases[i].nr_insns > 1)
+			stat.sequences++;
+		else if (h->vector != X86_UD || always_ud(cases[i].entry))
 			stat.executed[cases[i].entry]++;
 		opt.engine->run(&cases[i], &engine_result);
 		what = compare(&cases[i], h, &engine_result);
@@ -171,21 +173,49 @@ static void find_targets(void)
 	}
 }
 
+/* Every SEQUENCE_EVERY-th case is one. */
+static bool next_sequence(struct rng *r, struct diff_case *c)
+{
+	unsigned int mode = targets[rng_below(r, nr_targets)].mode;
+	unsigned int want = 3 + rng_below(r, 16), n = 0;
+	uint16_t entries[DIFF_MAX_INSNS];
+
+	for (unsigned int tries = 0; tries < 200 && n < want; tries++) {
+		const struct target *t = &targets[rng_below(r, nr_targets)];
+
+		if (t->mode == mode && gen_fits_sequence(t->entry))
+			entries[n++] = t->entry;
+	}
+	if (n < 2)
+		return false;
+	gen_sequence(r, c, entries, n, mode);
+	return c->nr_insns > 1;
+}
+
+static bool next_case(struct rng *r, struct diff_case *c, uint64_t number)
+{
+	static unsigned int at;
+	const struct target *t;
+
+	if (number % SEQUENCE_EVERY == SEQUENCE_EVERY - 1 &&
+	    next_sequence(r, c))
+		return true;
+	t = &targets[at++ % nr_targets];
+	return gen_case(r, c, t->entry, t->mode);
+}
+
 static void run_random(void)
 {
 	struct rng r = {opt.seed};
-	unsigned int at = 0, count = 0;
+	unsigned int count = 0;
 
 	if (!nr_targets) {
 		fprintf(stderr, "difftest: nothing to run\n");
 		exit(2);
 	}
 	for (uint64_t n = 0; n < opt.cases; n++) {
-		const struct target *t = &targets[at++ % nr_targets];
-
-		if (!gen_case(&r, &cases[count], t->entry, t->mode))
+		if (!next_case(&r, &cases[count], n))
 			continue;
-		stat.generated[t->entry]++;
 		cases[count].number = n;
 		if (++count == DIFF_BATCH) {
 			run_batch(count);
@@ -410,10 +440,11 @@ int main(int argc, char **argv)
 	stat.seconds = now() - start;
 	if (whole)
 		print_coverage();
-	printf("%" PRIu64 " cases, %" PRIu64 " differences, %" PRIu64
+	printf("%" PRIu64 " cases (%" PRIu64 " sequences), %" PRIu64
+	       " differences, %" PRIu64
 	       " skipped, %.1f s, %.0f cases/s, seed %" PRIu64 "\n",
-	       stat.run, stat.differences, stat.skipped, stat.seconds,
-	       (double)stat.run / stat.seconds, opt.seed);
+	       stat.run, stat.sequences, stat.differences, stat.skipped,
+	       stat.seconds, (double)stat.run / stat.seconds, opt.seed);
 	if (opt.json)
 		write_json();
 	opt.engine->close();

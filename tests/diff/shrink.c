@@ -56,6 +56,26 @@ static void drop_patches(struct shrinker *s)
 	}
 }
 
+/* Instructions of a sequence that do not matter become NOPs. */
+static void drop_insns(struct shrinker *s)
+{
+	unsigned int at = 0;
+	struct insn in;
+
+	while (at < s->c->len) {
+		struct diff_case smaller = *s->c;
+		int len = insn_decode(&in, s->c->code + at, INSN_MAX_LEN,
+				      s->c->mode == 64 ? DECODE_64 : DECODE_32);
+
+		if (len <= 0)
+			return;
+		memset(smaller.code + at, 0x90, (size_t)len);
+		if (fails(s->n, s->e, &smaller, s->what))
+			*s->c = smaller;
+		at += (unsigned int)len;
+	}
+}
+
 bool shrink(struct native *n, const struct diff_engine *e, const char *what,
 	    struct diff_case *c)
 {
@@ -70,6 +90,8 @@ bool shrink(struct native *n, const struct diff_engine *e, const char *what,
 
 	if (!fails(n, e, c, what))
 		return false; /* depends on what ran before */
+	if (c->nr_insns > 1)
+		drop_insns(&s);
 	drop_patches(&s);
 	for (unsigned int i = 0; i < 16; i++)
 		try_set(&s, &c->in.gpr[i], zero, 8);

@@ -63,7 +63,9 @@ void text_write(FILE *f, const struct diff_case *c)
 	const struct insn_desc *d = insn_entry(c->entry);
 
 	fprintf(f, "# %s, case %" PRIu64 "\n",
-		insn_op_name((enum insn_op)d->op), c->number);
+		c->nr_insns == 1 ? insn_op_name((enum insn_op)d->op)
+				 : "sequence",
+		c->number);
 	fprintf(f, "mode %u\noffset %x\ncode ", c->mode, c->code_off);
 	write_hex(f, c->code, c->len);
 	fprintf(f, "rflags %" PRIx64 "\n", c->in.rflags);
@@ -152,13 +154,14 @@ static bool read_line(struct diff_case *c, const char *word, const char *rest)
 		return c->mode == 64 || c->mode == 32;
 	}
 	if (!strcmp(word, "offset")) {
-		if (sscanf(rest, "%x", &v) != 1 || v > DIFF_CODE_SIZE - 16)
+		if (sscanf(rest, "%x", &v) != 1 ||
+		    v > DIFF_CODE_SIZE - DIFF_CODE_MAX)
 			return false;
 		c->code_off = (uint16_t)v;
 		return true;
 	}
 	if (!strcmp(word, "code")) {
-		n = read_hex(rest, c->code, INSN_MAX_LEN);
+		n = read_hex(rest, c->code, DIFF_CODE_MAX - INSN_MAX_LEN);
 		c->len = (uint8_t)n;
 		return n > 0;
 	}
@@ -169,8 +172,8 @@ static bool read_line(struct diff_case *c, const char *word, const char *rest)
 
 bool text_read(FILE *f, const char *name, struct diff_case *c)
 {
-	char line[512], word[16];
-	struct insn in;
+	char line[1024], word[16];
+	struct insn in = {0};
 	bool any = false;
 	int at;
 
@@ -195,6 +198,7 @@ bool text_read(FILE *f, const char *name, struct diff_case *c)
 		if (insn_decode(&in, c->code, INSN_MAX_LEN,
 				c->mode == 64 ? DECODE_64 : DECODE_32) > 0)
 			c->entry = in.entry;
+		c->nr_insns = in.len == c->len ? 1 : 2;
 		c->in.rip = DIFF_CODE + c->code_off;
 		return true;
 	}

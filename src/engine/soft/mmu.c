@@ -83,6 +83,13 @@ static void atomic_write(void *host, const void *buf, unsigned int size)
 
 /* ---- translation ---- */
 
+/* Base SP or BP, and no FS or GS prefix, which 64-bit mode heeds. */
+static bool stack_operand(const struct insn *in)
+{
+	return (in->flags & INSN_STACK) && in->seg != X86_FS &&
+	       in->seg != X86_GS;
+}
+
 /* Does the linear address belong to @in's stack access, not its operand? */
 static bool stack_access(struct soft_vp *vp, uint64_t lin)
 {
@@ -111,7 +118,7 @@ static bool stack_access(struct soft_vp *vp, uint64_t lin)
 	case OP_IRET:
 		break;
 	default:
-		return in->flags & INSN_STACK;
+		return stack_operand(in);
 	}
 	if (!(in->flags & INSN_MEM))
 		return true;
@@ -119,7 +126,7 @@ static bool stack_access(struct soft_vp *vp, uint64_t lin)
 	if (in->seg == X86_FS || in->seg == X86_GS)
 		off += vp->hv.regs.seg[in->seg].base;
 	if (lin - off < 16)
-		return in->flags & INSN_STACK;
+		return stack_operand(in);
 	return true;
 }
 
