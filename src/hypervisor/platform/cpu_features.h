@@ -147,5 +147,7 @@ static const struct cpu_feature features[] = { /* table */
 	{ "srso-no",         W_821_EAX, 29, IN_V2 | ONLY_AMD },
 	{ "tsa-sq-no",       W_821_ECX,  1, IN_V2 | ONLY_AMD },
 	{ "tsa-l1-no",       W_821_ECX,  2, IN_V2 | ONLY_AMD },
+	/* Newer kernels want this one too before they believe the two. */
+	{ "tsa-bit7-no",     W_821_ECX,  7, IN_V2 | ONLY_AMD },
 };
 /* clang-format on */
