@@ -8,6 +8,11 @@
  * edge of its output. In modes 2 and 3 its line is high between the pulses
  * that mark the period; nobody can see the exact low phase but by reading
  * back, which is computed.
+ *
+ * Channel 2 is what systems calibrate their other clocks with: load a count,
+ * read the clock, wait for the output. A processor thread that the host takes
+ * off its CPU between the first two would make the period look short, which
+ * they believe (too long they do not), so that time is not counted.
  */
 #include <base/bits.h>
 #include <device/io_bus.h>
@@ -16,6 +21,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define REFRESH_NS 15085 /* half period of port 61, bit 4 */
@@ -54,6 +60,10 @@ struct pit {
 	struct irq_line irq;
 	struct timer timer;
 	uint64_t due; /* of the timer: one that fires early was re-armed */
+	/* Channel 2 was loaded and nobody has looked yet: */
+	bool fresh;
+	pthread_t loader;      /* by this thread, */
+	uint64_t loader_stole; /* which had lost so much time then */
 	struct io_region port[2];
 };
 
@@ -229,6 +239,36 @@ static void pit_fire(void *ctx)
 	device_unlock(&p->dev);
 }
 
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* Time in which this thread did not run: differences mean something. */
+static uint64_t stolen_now(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) - clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* The first look at channel 2 since it was loaded. */
+static void first_look(struct pit *p)
+{
+	uint64_t now = timer_queue_now(p->dev.env->timers);
+	uint64_t *start = &p->s.start[2];
+	uint64_t stolen;
+
+	if (!p->fresh)
+		return;
+	p->fresh = false;
+	if (!pthread_equal(p->loader, pthread_self()) || now <= *start)
+		return;
+	stolen = stolen_now() - p->loader_stole;
+	*start += stolen < now - *start ? stolen : now - *start;
+}
+
 static void load_count(struct pit *p, int c, uint32_t v)
 {
 	struct pit_state *s = &p->s;
@@ -245,6 +285,11 @@ static void load_count(struct pit *p, int c, uint32_t v)
 	}
 	if (c == 0)
 		update(p);
+	if (c == 2) {
+		p->fresh = true;
+		p->loader = pthread_self();
+		p->loader_stole = stolen_now();
+	}
 }
 
 static void write_counter(struct pit *p, int c, uint8_t v)
@@ -391,6 +436,8 @@ static uint64_t pit_read(void *ctx, uint64_t off, unsigned int width)
 	uint64_t v = 0xff;
 
 	device_lock(&p->dev);
+	if (off == 2)
+		first_look(p);
 	if (off < 3)
 		v = read_counter(p, (int)off);
 	device_unlock(&p->dev);
@@ -402,6 +449,8 @@ static void pit_write(void *ctx, uint64_t off, unsigned int width, uint64_t v)
 	struct pit *p = ctx;
 
 	device_lock(&p->dev);
+	if (off == 3)
+		first_look(p); /* may latch */
 	if (off < 3)
 		write_counter(p, (int)off, (uint8_t)v);
 	else
@@ -416,6 +465,7 @@ static uint64_t port61_read(void *ctx, uint64_t off, unsigned int width)
 	uint64_t v;
 
 	device_lock(&p->dev);
+	first_look(p);
 	v = p->s.port61;
 	v |= (uint64_t)(now / REFRESH_NS & 1) << 4;
 	v |= (uint64_t)output(&p->s, 2, now) << 5;
