@@ -97,6 +97,7 @@ struct tlb_array {
 	uint16_t filled[TLB_FILLED_MAX]; /* slots, while they fit */
 	uint32_t nr_filled;
 	uint32_t nr_large;
+	uint64_t large_regions; /* GiB that hold large pages, hashed: tlb.c */
 };
 
 struct tlb_context {

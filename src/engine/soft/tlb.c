@@ -38,6 +38,14 @@ static uint16_t size_code(unsigned int shift)
 	}
 }
 
+/* A large page lies inside one GiB: INVLPG elsewhere need not look for it. */
+static uint64_t large_region(uint64_t lin)
+{
+	uint64_t n = lin >> 30;
+
+	return BIT64((n ^ n >> 6 ^ n >> 12) & 63);
+}
+
 static uint32_t *writer_count(struct soft_tlb *t, uint64_t gpa)
 {
 	uint64_t n = gpa >> PAGE_SHIFT;
@@ -99,6 +107,7 @@ static void flush_array(struct soft_tlb *t, struct tlb_array *a,
 	bool listed = a->nr_filled <= TLB_FILLED_MAX;
 	unsigned int n, i, kept = 0;
 
+	a->large_regions = 0;
 	FOR_EACH_FILLED(a, n, i)
 	{
 		if (keep_global && (a->info[i] & TLB_GLOBAL)) {
@@ -106,6 +115,8 @@ static void flush_array(struct soft_tlb *t, struct tlb_array *a,
 			if (kept < TLB_FILLED_MAX)
 				a->filled[kept] = (uint16_t)i;
 			kept++;
+			if (a->info[i] & TLB_SIZE)
+				a->large_regions |= large_region(a->page[i]);
 			continue;
 		}
 		drop(t, a, i);
@@ -139,7 +150,7 @@ static void flush_array_page(struct soft_tlb *t, struct tlb_array *a,
 	if (a->info[i] && a->page[i] == (lin & PAGE_MASK) &&
 	    !(keep_global && (a->info[i] & TLB_GLOBAL)))
 		drop(t, a, i);
-	if (!a->nr_large)
+	if (!a->nr_large || !(a->large_regions & large_region(lin)))
 		return;
 	FOR_EACH_FILLED(a, n, i)
 	{
@@ -407,8 +418,10 @@ struct tlb_array *tlb_fill(struct soft_vp *vp, enum mem_view view, uint64_t lin,
 	a->gpa[i] = w->page;
 	a->entry[i].addend = (uint64_t)(uintptr_t)host - a->page[i];
 	a->info[i] = info;
-	if (info & TLB_SIZE)
+	if (info & TLB_SIZE) {
 		a->nr_large++;
+		a->large_regions |= large_region(lin);
+	}
 	note_filled(a, i);
 	tlb_set_tags(vp, a, i);
 	vp->stat.tlb_misses++;

@@ -163,6 +163,40 @@ static void test_v86(void **state)
 	assert_int_equal(regs()->rip, 0x5000);
 }
 
+/* V86 with IOPL 0 under CR4.VME: INT by the redirection bitmap, IRET, CLI and
+ * STI on VIF. */
+static void test_vme(void **state)
+{
+	unsigned int i;
+
+	fake_protected(3);
+	poke16(FAKE_TSS + 0x66, 0x100);
+	memset(fake_ram + FAKE_TSS + 0xe0, 0xff, 32);
+	fake_ram[FAKE_TSS + 0xe0 + 0x21 / 8] = (uint8_t)~BIT(0x21 & 7);
+	poke16(0x21 * 4, 0x1234);
+	poke16(0x21 * 4 + 2, 0x0400);
+	regs()->cr4 = X86_CR4_VME;
+	flags_set(vp, X86_FL_FIXED | X86_FL_VM | X86_FL_IF | X86_FL_VIF);
+	for (i = 0; i < X86_SEGS; i++)
+		regs()->seg[i] = seg_v86(0);
+	soft_mode_update(vp);
+	assert_int_equal(EXECUTE(0xcd, 0x21), -1);
+	assert_int_equal(regs()->rip, 0x1234);
+	assert_int_equal(regs()->seg[X86_CS].base, 0x4000);
+	assert_int_equal(peek16(FAKE_STACK - 2), 0x3202); /* IOPL 3, IF=VIF */
+	assert_false(regs()->rflags & X86_FL_VIF);
+	assert_true(regs()->rflags & X86_FL_IF);
+	assert_int_equal(EXECUTE(0xcf), -1);
+	assert_int_equal(regs()->rip, 0x5002);
+	assert_true(regs()->rflags & X86_FL_VIF);
+	assert_int_equal(EXECUTE(0xfa), -1);
+	assert_false(regs()->rflags & X86_FL_VIF);
+	regs()->rflags |= X86_FL_VIP;
+	assert_int_equal(EXECUTE(0xfb), X86_GP);
+	/* not redirected: to the monitor, which IOPL forbids */
+	assert_int_equal(EXECUTE(0xcd, 0x22), X86_GP);
+}
+
 /* ---- long mode ---- */
 
 static void test_long_same(void **state)
@@ -375,6 +409,7 @@ int main(void)
 		TEST(test_ext),
 		TEST(test_double_fault),
 		TEST(test_v86),
+		TEST(test_vme),
 		TEST(test_long_same),
 		TEST(test_long_inner_ist),
 		TEST(test_long_double),
