@@ -21,13 +21,13 @@
 static size_t sizeof_block(unsigned int insns, unsigned int bytes)
 {
 	return (sizeof(struct soft_block) + (insns + 1) * sizeof(struct insn) +
-		bytes + 63) &
+		sizeof(struct block_origin) + bytes + 63) &
 	       ~(size_t)63;
 }
 
 static uint8_t *block_bytes(struct soft_block *b)
 {
-	return (uint8_t *)&b->insn[b->nr_insns + 1];
+	return (uint8_t *)(block_origin(b) + 1);
 }
 
 /* ---- instructions that never are what they seem ---- */
@@ -175,7 +175,7 @@ static unsigned int decode_run(struct soft_vp *vp, struct soft_block *b,
 			       const uint8_t *bytes, unsigned int avail,
 			       unsigned int max_insns)
 {
-	enum decode_mode mode = decode_mode(b->mode);
+	enum decode_mode mode = decode_mode(vp->mode);
 	unsigned int pos = 0;
 	unsigned int n = 0;
 
@@ -222,15 +222,21 @@ static struct soft_block *block_alloc(struct soft_vp *vp)
 	return (struct soft_block *)(void *)(bs->arena + bs->used);
 }
 
-static void block_keep(struct soft_vp *vp, struct soft_block *b)
+/* @b is complete: into the table. */
+static void block_keep(struct soft_vp *vp, struct soft_block *b, uint64_t key)
 {
 	struct soft_blocks *bs = vp->blocks;
-	unsigned int i = block_bucket(b->host, b->mode);
+	struct block_way *way = block_set(bs, key);
+	unsigned int i = 0;
 
+	while (i < BLOCK_WAYS && way[i].key)
+		i++;
+	if (i == BLOCK_WAYS)
+		i = bs->turn++ % BLOCK_WAYS;
+	way[i].key = key;
+	way[i].block = b;
 	bs->used += sizeof_block(b->nr_insns, b->nr_bytes);
-	b->next = bs->bucket[i];
 	b->kept = true;
-	bs->bucket[i] = b;
 }
 
 void soft_blocks_flush(struct soft_vp *vp)
@@ -239,7 +245,7 @@ void soft_blocks_flush(struct soft_vp *vp)
 
 	if (!bs)
 		return;
-	memset(bs->bucket, 0, sizeof(bs->bucket));
+	memset(bs->set, 0, sizeof(bs->set));
 	bs->used = 0;
 	vp->end_block = true;
 }
@@ -313,68 +319,69 @@ static unsigned int fetch(struct soft_vp *vp, const struct code_place *at,
 	return len;
 }
 
-static void block_init(struct soft_block *b, const struct code_place *at,
-		       uint32_t mode)
+/* Finish @b, whose instructions have been decoded from @bytes. */
+static void block_complete(struct soft_block *b, const struct block_origin *o,
+			   const uint8_t *bytes, unsigned int nr_bytes)
 {
-	memset(b, 0, sizeof(*b));
-	b->host = at->host;
-	b->entry = at->host;
-	b->gpa = at->gpa.v;
-	b->mode = mode;
+	b->key = 0;
+	b->succ[0] = (struct block_way){0};
+	b->succ[1] = (struct block_way){0};
+	b->nr_bytes = (uint16_t)nr_bytes;
+	b->kept = false;
+	*block_origin(b) = *o;
+	memcpy(block_bytes(b), bytes, nr_bytes);
 }
 
 /* One instruction out of a scratch copy of its bytes; never kept. */
 static struct soft_block *decode_once(struct soft_vp *vp,
-				      const struct code_place *at,
-				      uint32_t mode, uint64_t lin)
+				      const struct code_place *at, uint64_t lin)
 {
+	const struct block_origin origin = {.host = NULL};
 	struct soft_block *b = vp->blocks->once;
 	uint8_t buf[INSN_MAX_LEN];
 	unsigned int n = fetch(vp, at, buf, sizeof(buf));
-	unsigned int used;
+	unsigned int used = decode_run(vp, b, buf, n, 1);
 
-	block_init(b, at, mode);
-	used = decode_run(vp, b, buf, n, 1);
 	if (!used) {
 		struct code_place at2 = place_at(vp, lin + at->left);
 
 		n += fetch(vp, &at2, buf + n, (unsigned int)sizeof(buf) - n);
 		used = decode_run(vp, b, buf, n, 1);
 	}
-	b->nr_bytes = (uint16_t)used;
+	block_complete(b, &origin, buf, used);
 	return b;
 }
 
 /* An instruction that goes on in the next page. */
 static struct soft_block *decode_straddling(struct soft_vp *vp,
 					    const struct code_place *at,
-					    uint32_t mode, uint64_t lin)
+					    uint64_t key, uint64_t lin)
 {
 	struct code_place at2 = place_at(vp, lin + at->left);
+	struct block_origin o = {
+		.host = at->host,
+		.gpa = at->gpa.v,
+		.page = code_page(vp->partition, at->gpa.v),
+		.host2 = at2.host,
+		.page2 = code_page(vp->partition, at2.gpa.v),
+	};
 	struct soft_block *b;
 	uint8_t buf[INSN_MAX_LEN];
 	unsigned int n;
 	bool keep;
 
-	if (!at2.host)
-		return decode_once(vp, at, mode, lin);
-	b = block_alloc(vp);
-	block_init(b, at, mode);
-	b->page = code_page(vp->partition, at->gpa.v);
-	b->page2 = code_page(vp->partition, at2.gpa.v);
-	b->host2 = at2.host;
-	b->entry = NULL;
-	if (!b->page || !b->page2)
-		return decode_once(vp, at, mode, lin);
-	keep = code_page_claim(vp, b->page, at->gpa.v, at->left, &b->version);
-	keep &= code_page_claim(vp, b->page2, at2.gpa.v,
-				INSN_MAX_LEN - at->left, &b->version2);
+	if (!at2.host || !o.page || !o.page2)
+		return decode_once(vp, at, lin);
+	keep = code_page_claim(vp, o.page, o.gpa, at->left, &o.version);
+	keep &= code_page_claim(vp, o.page2, at2.gpa.v, INSN_MAX_LEN - at->left,
+				&o.version2);
 	n = fetch(vp, at, buf, sizeof(buf));
 	n += fetch(vp, &at2, buf + n, (unsigned int)sizeof(buf) - n);
-	b->nr_bytes = (uint16_t)decode_run(vp, b, buf, n, 1);
-	memcpy(block_bytes(b), buf, b->nr_bytes);
+	b = block_alloc(vp);
+	n = decode_run(vp, b, buf, n, 1);
+	block_complete(b, &o, buf, n);
 	if (keep)
-		block_keep(vp, b);
+		block_keep(vp, b, key);
 	return b;
 }
 
@@ -382,84 +389,111 @@ static struct soft_block *decode_block(struct soft_vp *vp,
 				       const struct code_place *at,
 				       uint32_t mode, uint64_t lin)
 {
+	uint64_t changes = atomic_load(&vp->partition->code_changes);
+	uint64_t key = block_key(at->host, mode);
+	bool single = mode & BLOCK_SINGLE;
+	struct block_origin o = {
+		.host = at->host,
+		.gpa = at->gpa.v,
+		.page = code_page(vp->partition, at->gpa.v),
+	};
 	struct soft_block *b;
 	uint8_t buf[BLOCK_MAX_INSNS * INSN_MAX_LEN];
-	uint32_t version;
 	unsigned int n;
 	bool keep;
 
-	b = block_alloc(vp);
-	block_init(b, at, mode);
-	b->page = code_page(vp->partition, at->gpa.v);
-	if (!at->host || !b->page)
-		return decode_once(vp, at, mode, lin);
+	if (!at->host || !o.page)
+		return decode_once(vp, at, lin);
 
 	/* How far it goes is known only afterwards: then look again. */
-	n = fetch(vp, at, buf,
-		  mode & BLOCK_SINGLE ? INSN_MAX_LEN : sizeof(buf));
-	n = decode_run(vp, b, buf, n,
-		       mode & BLOCK_SINGLE ? 1 : BLOCK_MAX_INSNS);
+	b = block_alloc(vp);
+	n = fetch(vp, at, buf, single ? INSN_MAX_LEN : sizeof(buf));
+	n = decode_run(vp, b, buf, n, single ? 1 : BLOCK_MAX_INSNS);
 	if (!n)
-		return decode_straddling(vp, at, mode, lin);
-	keep = code_page_claim(vp, b->page, at->gpa.v, n, &version);
-	b->version = version;
-	b->nr_bytes = (uint16_t)n;
-	memcpy(block_bytes(b), buf, n);
+		return decode_straddling(vp, at, key, lin);
+	keep = code_page_claim(vp, o.page, o.gpa, n, &o.version);
 	if (memcmp(buf, at->host, n) != 0)
-		return decode_once(vp, at, mode, lin);
-	if (keep)
-		block_keep(vp, b);
+		return decode_once(vp, at, lin);
+	block_complete(b, &o, buf, n);
+	if (keep) {
+		b->key = key;
+		b->checked = changes;
+		block_keep(vp, b, key);
+	}
 	return b;
 }
 
 /* ---- finding ---- */
 
-/* Is stale @b still what memory says? Then take the new version. */
-static bool block_revive(struct soft_vp *vp, struct soft_block *b)
+/*
+ * Is @b, whose version is no longer its page's, still what memory says? Then
+ * it may be run; and kept if every processor knows of the mark.
+ */
+static bool block_revive(struct soft_vp *vp, struct soft_block *b,
+			 uint64_t changes)
 {
+	struct block_origin *o = block_origin(b);
 	uint32_t version;
+	bool keep;
 
-	if (!code_page_claim(vp, b->page, b->gpa, b->nr_bytes, &version))
+	keep = code_page_claim(vp, o->page, o->gpa, b->nr_bytes, &version);
+	if (memcmp(block_bytes(b), o->host, b->nr_bytes) != 0)
 		return false;
-	if (memcmp(block_bytes(b), b->host, b->nr_bytes) != 0)
-		return false;
-	b->version = version;
+	if (keep) {
+		o->version = version;
+		b->checked = changes;
+	}
 	return true;
 }
 
-static bool straddling_is_current(struct soft_vp *vp, struct soft_block *b,
-				  uint64_t lin)
+static bool straddling_is_current(struct soft_vp *vp,
+				  const struct block_origin *o, uint64_t lin)
 {
 	struct code_place at2 = place_at(vp, (lin | ~PAGE_MASK) + 1);
 
-	return at2.host == b->host2 &&
-	       atomic_load(&b->page->version) == b->version &&
-	       atomic_load(&b->page2->version) == b->version2;
+	return at2.host == o->host2 &&
+	       atomic_load(&o->page->version) == o->version &&
+	       atomic_load(&o->page2->version) == o->version2;
 }
 
-static void block_unlink(struct soft_blocks *bs, struct soft_block *b)
+/* May @b, found by its name, be run? */
+static bool block_check(struct soft_vp *vp, struct soft_block *b, uint64_t lin)
 {
-	struct soft_block **p = &bs->bucket[block_bucket(b->host, b->mode)];
+	uint64_t changes = atomic_load(&vp->partition->code_changes);
+	struct block_origin *o = block_origin(b);
 
-	while (*p != b)
-		p = &(*p)->next;
-	*p = b->next;
-	b->entry = NULL; /* for those who have it as a successor */
+	if (o->host2)
+		return straddling_is_current(vp, o, lin);
+	if (b->checked == changes)
+		return true;
+	if (atomic_load(&o->page->version) == o->version) {
+		b->checked = changes;
+		return true;
+	}
+	return block_revive(vp, b, changes);
+}
+
+/* Blocks that have it as a successor find no key. */
+static void block_forget(struct soft_blocks *bs, struct soft_block *b,
+			 uint64_t key)
+{
+	struct block_way *way = block_set(bs, key);
+
+	for (unsigned int i = 0; i < BLOCK_WAYS; i++)
+		if (way[i].block == b)
+			way[i] = (struct block_way){0};
+	b->key = 0;
 }
 
 static struct soft_block *block_search(struct soft_vp *vp, uint64_t lin,
 				       const uint8_t *host, uint32_t mode)
 {
-	struct soft_blocks *bs = vp->blocks;
-	struct soft_block *b = bs->bucket[block_bucket(host, mode)];
+	uint64_t key = block_key(host, mode);
+	struct soft_block *b = block_lookup(vp->blocks, key);
 
-	while (b && (b->host != host || b->mode != mode))
-		b = b->next;
-	if (!b || block_is_current(b, host, mode))
+	if (!b || block_check(vp, b, lin))
 		return b;
-	if (b->host2 ? straddling_is_current(vp, b, lin) : block_revive(vp, b))
-		return b;
-	block_unlink(bs, b);
+	block_forget(vp->blocks, b, key);
 	return NULL;
 }
 
@@ -498,10 +532,8 @@ static struct soft_block *find_slow(struct soft_vp *vp, struct soft_block *prev,
 				prev = NULL;
 		}
 	}
-	if (prev && b->kept && !prev->indirect) {
-		prev->succ[1] = prev->succ[0];
-		prev->succ[0] = b;
-	}
+	if (prev && b->kept && b->key)
+		block_follows(prev, b->key, b);
 	return b;
 }
 

@@ -6,9 +6,10 @@
  *
  * A block is a function of the host address of its bytes, of vp->mode and of
  * those bytes; where it appears in linear space does not matter. It is good
- * while its page's version (code.h) is the one it was decoded under. Its code
- * lies in one page, except a block of a single instruction that straddles
- * into the next.
+ * while its page's version (code.h) is the one it was decoded under; as long
+ * as no version changes anywhere (soft_partition.code_changes) that need not
+ * be looked at. Its code lies in one page, except a block of a single
+ * instruction that straddles into the next.
  */
 #pragma once
 
@@ -17,40 +18,89 @@
 
 #define BLOCK_MAX_INSNS 32
 
-/* soft_block.mode beside SOFT_MODE_*: holds one instruction only. */
-#define BLOCK_SINGLE 0x80000000u
+/* Beside SOFT_MODE_*: the block holds one instruction only. */
+#define BLOCK_SINGLE 0x8000u
 
+/*
+ * What names a block: the host address of its bytes and the mode. Addresses
+ * of user space leave the upper 16 bits free.
+ */
+static inline uint64_t block_key(const uint8_t *host, uint32_t mode)
+{
+	return (uintptr_t)host | (uint64_t)mode << 48;
+}
+
+struct soft_block;
+
+/* A block by its name, so that others need not be touched. */
+struct block_way {
+	uint64_t key;
+	struct soft_block *block;
+};
+
+/* What is looked at from block to block comes first. */
 struct soft_block {
-	/* What following a successor looks at. */
-	const uint8_t *entry; /* host; NULL: must be searched for */
-	uint32_t mode;        /* SOFT_MODE_* and BLOCK_SINGLE */
-	uint32_t version;
-	struct code_page *page;
-	struct soft_block *succ[2]; /* likely next ones, to be checked */
-	struct soft_block *next;    /* same bucket */
+	uint64_t key; /* 0: look closer (straddling) or stale */
+	/* soft_partition.code_changes when the page's version was compared */
+	uint64_t checked;
+	struct block_way succ[2]; /* likely next ones, to be checked */
 	uint16_t nr_insns;
-	/* A copy of the bytes lies behind the instructions and one that ends
-	 * the block (soft_block_end()). */
 	uint16_t nr_bytes;
-	bool kept;     /* in its bucket; else good for one execution */
+	bool kept;     /* in the table; else good for one execution */
 	bool indirect; /* ends where any block may follow */
-
-	const uint8_t *host; /* first byte */
-	uint64_t gpa;
-	const uint8_t *host2; /* straddling: where the rest lies */
-	struct code_page *page2;
-	uint32_t version2;
+	/*
+	 * The instructions and one that ends the block (soft_block_end()), then
+	 * a struct block_origin, then a copy of the bytes.
+	 */
 	struct insn insn[];
 };
 
-#define BLOCK_HASH_BITS 15
+/* Where a block's bytes came from. */
+struct block_origin {
+	const uint8_t *host; /* first byte */
+	uint64_t gpa;
+	struct code_page *page;
+	uint32_t version;
+	uint32_t version2;
+	const uint8_t *host2; /* straddling: where the rest lies; else NULL */
+	struct code_page *page2;
+};
+
+static inline struct block_origin *block_origin(struct soft_block *b)
+{
+	return (struct block_origin *)(void *)&b->insn[b->nr_insns + 1];
+}
+
+/* The table: sets of four, so that one look is one cache line. */
+#define BLOCK_SET_BITS 15
+#define BLOCK_WAYS     4
 
 struct soft_blocks {
-	struct soft_block *bucket[1u << BLOCK_HASH_BITS];
+	struct block_way set[1u << BLOCK_SET_BITS][BLOCK_WAYS];
 	uint8_t *arena;
 	size_t size, used;
 	struct soft_block *once; /* storage of a block that is not kept */
+	unsigned int turn;       /* whom to replace next */
 };
+
+static inline struct block_way *block_set(struct soft_blocks *bs, uint64_t key)
+{
+	uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
+
+	return bs->set[h >> (64 - BLOCK_SET_BITS)];
+}
+
+/* By name alone: whether it still is what memory says is another question. */
+static inline struct soft_block *block_lookup(struct soft_blocks *bs,
+					      uint64_t key)
+{
+	const struct block_way *way = block_set(bs, key);
+
+	for (unsigned int i = 0; i < BLOCK_WAYS; i++)
+		if (way[i].key == key)
+			return way[i].block;
+	return NULL;
+}
 
 /*
  * Set mark and granules for decoding [gpa, gpa + len) and take the version.
@@ -77,22 +127,21 @@ static inline uint64_t code_linear(struct soft_vp *vp)
 	return (uint32_t)(r->seg[X86_CS].base + r->rip);
 }
 
-/* Is @b, found by pointer, the block at host address @host right now? Never
- * true of blocks that straddle pages. */
-static inline bool block_is_current(const struct soft_block *b,
-				    const uint8_t *host, uint32_t mode)
+/* The latest successor comes first. */
+static inline void block_follows(struct soft_block *prev, uint64_t key,
+				 struct soft_block *b)
 {
-	return b->entry == host && b->mode == mode &&
-	       atomic_load_explicit(&b->page->version, memory_order_acquire) ==
-		       b->version;
+	prev->succ[1] = prev->succ[0];
+	prev->succ[0] = (struct block_way){key, b};
 }
 
-static inline unsigned int block_bucket(const uint8_t *host, uint32_t mode)
+/* May @b be run without a closer look? @key is what RIP leads to now. */
+static inline bool block_is_current(const struct soft_vp *vp,
+				    const struct soft_block *b, uint64_t key)
 {
-	uint64_t h = ((uintptr_t)host ^ ((uint64_t)mode << 40)) *
-		     UINT64_C(0x9e3779b97f4a7c15);
-
-	return (unsigned int)(h >> (64 - BLOCK_HASH_BITS));
+	return b->key == key &&
+	       b->checked == atomic_load_explicit(&vp->partition->code_changes,
+						  memory_order_acquire);
 }
 
 /* Handler behind a block's last instruction, whose imm is the block: goes on

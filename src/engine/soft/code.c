@@ -95,7 +95,8 @@ bool code_page_claim(struct soft_vp *vp, struct code_page *pg, uint64_t gpa,
 }
 
 /* Returns whether blocks have become invalid. */
-static bool page_written(struct code_page *pg, uint64_t gpa, unsigned int len)
+static bool page_written(struct soft_partition *sp, struct code_page *pg,
+			 uint64_t gpa, unsigned int len)
 {
 	uint64_t granules;
 
@@ -108,6 +109,7 @@ static bool page_written(struct code_page *pg, uint64_t gpa, unsigned int len)
 	atomic_store(&pg->granules, 0);
 	atomic_store(&pg->epoch, 0);
 	atomic_fetch_add(&pg->version, 1);
+	atomic_fetch_add(&sp->code_changes, 1);
 	return true;
 }
 
@@ -115,7 +117,7 @@ void soft_code_written(struct soft_vp *vp, gpa_t gpa, unsigned int len)
 {
 	struct code_page *pg = code_page(vp->partition, gpa.v);
 
-	if (pg && page_written(pg, gpa.v, len))
+	if (pg && page_written(vp->partition, pg, gpa.v, len))
 		vp->end_block = true;
 }
 
@@ -131,7 +133,7 @@ void soft_memory_written(struct hv_partition *p, gpa_t gpa, uint64_t len)
 			n = len;
 		if (!pg)
 			return;
-		page_written(pg, gpa.v, (unsigned int)n);
+		(void)page_written(sp, pg, gpa.v, (unsigned int)n);
 		gpa.v += n;
 		len -= n;
 	}

@@ -27,29 +27,29 @@ static inline bool must_look(const struct soft_vp *vp)
 
 /* The block at RIP, if it is easily found; @b is the one that has ended. */
 static inline struct soft_block *next_block(struct soft_vp *vp,
-					    const struct soft_block *b)
+					    struct soft_block *b)
 {
 	uint64_t lin = vp->hv.regs.rip;
-	uint32_t mode = vp->mode;
 	struct tlb_entry *e = tlb_slot(vp->tlb, lin);
-	const uint8_t *host = (const uint8_t *)(uintptr_t)(lin + e->addend);
+	uint64_t key = block_key((const uint8_t *)(uintptr_t)(lin + e->addend),
+				 vp->mode);
 	struct soft_block *next;
 
-	if (!(mode & SOFT_MODE_64) || e->exec != (lin & PAGE_MASK))
+	if (!(vp->mode & SOFT_MODE_64) || e->exec != (lin & PAGE_MASK))
 		return NULL;
-	if (!b->indirect) {
-		next = b->succ[0];
-		if (next && block_is_current(next, host, mode))
-			return next;
-		next = b->succ[1];
-		if (next && block_is_current(next, host, mode))
-			return next;
+	if (b->succ[0].key == key) {
+		next = b->succ[0].block;
+	} else if (b->succ[1].key == key) {
+		next = b->succ[1].block;
+	} else if (b->indirect) {
+		next = block_lookup(vp->blocks, key);
+		if (!next)
+			return NULL;
+		block_follows(b, key, next);
+	} else {
 		return NULL;
 	}
-	next = vp->blocks->bucket[block_bucket(host, mode)];
-	if (next && block_is_current(next, host, mode))
-		return next;
-	return NULL;
+	return block_is_current(vp, next, key) ? next : NULL;
 }
 
 void soft_block_end(struct soft_vp *vp, const struct insn *in)

@@ -58,6 +58,7 @@ struct soft_partition {
 	struct soft_pages *pages;   /* per-page code marks; see block.c */
 	struct soft_native *native; /* executable stubs; see native.c */
 	_Atomic uint64_t code_epoch;
+	_Atomic uint64_t code_changes;  /* of any code_page.version */
 	_Atomic uint64_t features;      /* of the CPU model; see sys.c */
 	_Atomic uint32_t world_stopper; /* see world.c */
 };
