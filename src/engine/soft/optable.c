@@ -9,6 +9,7 @@
  */
 #include "optable.h"
 
+/* table */
 /* clang-format off */
 
 #define ENTRY_MASK(px, pat, at)						\
