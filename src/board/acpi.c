@@ -333,11 +333,16 @@ static const char *const blob_name[] = {
 	[ACPI_BLOB_TABLES] = "etc/acpi/tables",
 };
 
+static void put_name(uint8_t *p, enum acpi_blob blob)
+{
+	memcpy(p, blob_name[blob], strlen(blob_name[blob]) + 1);
+}
+
 static uint8_t *put_allocate(uint8_t *p, enum acpi_blob blob, uint32_t align,
 			     uint8_t zone)
 {
 	store_le32(p, CMD_ALLOCATE);
-	strcpy((char *)p + 4, blob_name[blob]);
+	put_name(p + 4, blob);
 	store_le32(p + 60, align);
 	p[64] = zone;
 	return p + CMD_SIZE;
@@ -347,15 +352,15 @@ static uint8_t *put_todo(uint8_t *p, const struct acpi_todo *todo)
 {
 	if (todo->what == ACPI_CHECKSUM) {
 		store_le32(p, CMD_CHECKSUM);
-		strcpy((char *)p + 4, blob_name[todo->in]);
+		put_name(p + 4, todo->in);
 		store_le32(p + 60, todo->offset);
 		store_le32(p + 64, todo->start);
 		store_le32(p + 68, todo->size);
 		return p + CMD_SIZE;
 	}
 	store_le32(p, CMD_POINTER);
-	strcpy((char *)p + 4, blob_name[todo->in]);
-	strcpy((char *)p + 60, blob_name[ACPI_BLOB_TABLES]);
+	put_name(p + 4, todo->in);
+	put_name(p + 60, ACPI_BLOB_TABLES);
 	store_le32(p + 116, todo->offset);
 	p[120] = (uint8_t)todo->size;
 	return p + CMD_SIZE;

@@ -123,7 +123,7 @@ int fw_cfg_add_file(struct device *dev, const char *name, const void *data,
 	e = &f->dir.file[f->nr_files];
 	e->size = htobe32((uint32_t)len);
 	e->key = htobe16((uint16_t)(KEY_FILES + f->nr_files));
-	strcpy(e->name, name);
+	memcpy(e->name, name, strlen(name) + 1);
 	f->nr_files++;
 	f->dir.count = htobe32(f->nr_files);
 	return fw_cfg_add(dev, KEY_DIRECTORY, &f->dir,

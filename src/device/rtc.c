@@ -281,6 +281,7 @@ static void update(struct rtc *r)
 	struct rtc_state *s = &r->s;
 	uint8_t enabled = s->cmos[R_B] & (B_PIE | B_AIE | B_UIE);
 	uint64_t now = s->checked;
+	uint64_t period = period_ns(s);
 	uint64_t due = TIMER_NEVER;
 
 	s->cmos[R_C] &= (uint8_t)~C_IRQF;
@@ -288,11 +289,8 @@ static void update(struct rtc *r)
 		s->cmos[R_C] |= C_IRQF;
 	irq_set(&r->irq, (s->cmos[R_C] & C_IRQF) && !s->disconnected);
 
-	if ((enabled & B_PIE) && period_ns(s)) {
-		uint64_t p = period_ns(s);
-
-		due = (now / p + 1) * p;
-	}
+	if ((enabled & B_PIE) && period)
+		due = (now / period + 1) * period;
 	if ((enabled & (B_AIE | B_UIE)) && runs(s)) {
 		int64_t utc = s->offset + (int64_t)now;
 		uint64_t next = now + (uint64_t)(NS_PER_S - utc % NS_PER_S);

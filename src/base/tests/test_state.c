@@ -91,6 +91,15 @@ static void test_older(void **state)
 	assert_int_equal(s.later, 55); /* the default that the caller gave */
 }
 
+/* Not memcmp: a copied struct need not have its padding copied. */
+static void assert_untouched(const struct sample *s)
+{
+	assert_int_equal(s->small, sample.small);
+	assert_int_equal(s->big, sample.big);
+	assert_memory_equal(s->list, sample.list, sizeof(s->list));
+	assert_int_equal(s->later, sample.later);
+}
+
 static int64_t load_changed(size_t at, uint8_t value)
 {
 	struct sample s, scratch;
@@ -102,7 +111,7 @@ static int64_t load_changed(size_t at, uint8_t value)
 	buf[at] = value;
 	n = state_load(&desc, &s, buf, sizeof(buf), &scratch);
 	if (n < 0)
-		assert_memory_equal(&s, &sample, sizeof(s));
+		assert_untouched(&s);
 	return n;
 }
 
@@ -133,7 +142,7 @@ static void test_truncated(void **state)
 		memcpy(cut, wire, n);
 		assert_int_equal(state_load(&desc, &s, cut, n, &scratch),
 				 -EINVAL);
-		assert_memory_equal(&s, &sample, sizeof(s));
+		assert_untouched(&s);
 		free(cut);
 	}
 }

@@ -54,7 +54,7 @@ uint8_t *mmu_host(struct soft_vp *vp, uint64_t gpa, bool *ret_readonly)
 static bool read_entry(struct soft_vp *vp, uint64_t gpa, bool device,
 		       struct mmu_walk *w)
 {
-	bool readonly;
+	bool readonly = true;
 	uint8_t *host = mmu_host(vp, gpa, &readonly);
 	uint64_t v = 0;
 
