@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from harness import KERNEL, LAMINA, Failure, Skip, add_test, image, test
-from status import HOST, USAGE
+from status import HOST, INPUT, USAGE
 from test_lifecycle import HALT, elf
 
 LIMIT = 20
@@ -70,19 +70,19 @@ def file_args(context, option, path):
 
 def missing(context, option):
     """A file that is not there."""
-    refused(context, HOST, "nowhere",
+    refused(context, INPUT, "nowhere",
             *file_args(context, option, context.path("nowhere")))
 
 
 def directory(context, option):
     """A folder where a file is wanted."""
-    refused(context, HOST, "director",
+    refused(context, INPUT, "director",
             *file_args(context, option, context.folder))
 
 
 def empty(context, option):
     """A file with nothing in it."""
-    refused(context, HOST, "empty",
+    refused(context, INPUT, "empty",
             *file_args(context, option, context.file("hollow")))
 
 
@@ -90,7 +90,7 @@ def no_newline_games(context, option):
     """Control characters of a file name do not reach the terminal."""
     machine = context.machine(
         *file_args(context, option, context.path("a\x1b[31m\nb")))
-    machine.expect_exit(HOST, 10)
+    machine.expect_exit(INPUT, 10)
     if b"\x1b" in machine.errors or machine.errors.count(b"\n") != 1:
         raise Failure("stderr is %r" % machine.errors[:300])
 
@@ -115,7 +115,7 @@ _register()
 def kernel_is_text(context):
     """A file that is no kernel of any kind."""
     path = context.file("letter.txt", b"Dear sir or madam,\n" * 1000)
-    refused(context, HOST, "letter.txt", "--kernel", path)
+    refused(context, INPUT, "letter.txt", "--kernel", path)
 
 
 @test("input/kernel-cut-short", LIMIT, images=(KERNEL,))
@@ -125,7 +125,7 @@ def kernel_cut_short(context):
         whole = f.read()
     for size in (0x201, 0x300, 0x1000, len(whole) // 2):
         path = context.file("short-%d" % size, whole[:size])
-        refused(context, HOST, os.path.basename(path), "--kernel", path)
+        refused(context, INPUT, os.path.basename(path), "--kernel", path)
 
 
 @test("input/elf-cut-short", LIMIT)
@@ -135,10 +135,10 @@ def elf_cut_short(context):
     with open(path, "rb") as f:
         whole = f.read()
     short = context.file("cut.elf", whole[:0x1004])
-    refused(context, HOST, "cut.elf", "--kernel", short)
+    refused(context, INPUT, "cut.elf", "--kernel", short)
     far = context.file("far.elf", whole[:64] + b"\xf0\xff\xff\xff" +
                        whole[68:])
-    refused(context, HOST, "far.elf", "--memory", "64M", "--kernel", far)
+    refused(context, INPUT, "far.elf", "--memory", "64M", "--kernel", far)
 
 
 @test("input/initrd-too-big", LIMIT, images=(KERNEL,))
@@ -146,14 +146,14 @@ def initrd_too_big(context):
     """An initrd that does not fit into the guest's memory."""
     path = context.file("huge.img", b"x")
     os.truncate(path, 300 << 20)
-    refused(context, HOST, "memory", "--memory", "128M", "--kernel",
+    refused(context, INPUT, "memory", "--memory", "128M", "--kernel",
             image(*KERNEL) + "/vmlinuz", "--initrd", path)
 
 
 @test("input/append-too-long", LIMIT, images=(KERNEL,))
 def append_too_long(context):
     """A command line longer than the kernel takes."""
-    refused(context, HOST, "--append", "--kernel",
+    refused(context, INPUT, "--append", "--kernel",
             image(*KERNEL) + "/vmlinuz", "--append", "a" * 70000)
 
 
@@ -173,7 +173,7 @@ def disk_in_use(context):
     first = context.machine("--memory", "64M", "--kernel", kernel,
                             "--disk", disk)
     first.expect("H")
-    refused(context, HOST, "in use", "--memory", "64M", "--kernel", kernel,
+    refused(context, INPUT, "in use", "--memory", "64M", "--kernel", kernel,
             "--disk", disk)
 
 
@@ -194,7 +194,7 @@ def unreadable_kernel(context):
     path = elf(context, "secret.elf", HALT)
     os.chmod(path, 0)
     if os.geteuid() != 0:
-        refused(context, HOST, "permission", "--kernel", path)
+        refused(context, INPUT, "permission", "--kernel", path)
         return
     # Root may read everything: be nobody.
     probe = subprocess.run(["setpriv", "--reuid", str(NOBODY),
@@ -205,6 +205,6 @@ def unreadable_kernel(context):
     run = subprocess.run(["setpriv", "--reuid", str(NOBODY), "--clear-groups",
                           LAMINA, "run", "--kernel", path],
                          capture_output=True, timeout=10, check=False)
-    if run.returncode != HOST or b"ermission" not in run.stderr or \
+    if run.returncode != INPUT or b"ermission" not in run.stderr or \
             run.stderr.count(b"\n") != 1:
         raise Failure("status %d, stderr %r" % (run.returncode, run.stderr))

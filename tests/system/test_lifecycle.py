@@ -5,7 +5,7 @@ import signal
 
 import guest
 from harness import BUSYBOX, KERNEL, Failure, image, test
-from status import DEBUG_EXIT, GUEST_FAULT, OFF, STOPPED
+from status import GUEST_FAULT, RESET, STOPPED
 
 # Smallest guests: ELF files of a few instructions, entered by multiboot in
 # 32-bit protected mode.
@@ -63,7 +63,7 @@ def triple_fault(context):
 @test("lifecycle/debug-exit", limit=30)
 def debug_exit(context):
     """With --debug-exit the guest's own code is the status."""
-    tiny(context, DEBUG_EXIT_21, "--debug-exit").expect_exit(DEBUG_EXIT(21))
+    tiny(context, DEBUG_EXIT_21, "--debug-exit").expect_exit(21)
 
 
 @test("lifecycle/debug-exit-is-opt-in", limit=30)
@@ -88,7 +88,7 @@ def reset_reboots(context):
 def reset_exits(context):
     """--on-reset exit ends at the first reset."""
     machine = tiny(context, RESET, "--on-reset", "exit")
-    machine.expect_exit(OFF)
+    machine.expect_exit(RESET)
     if machine.console != b"R":
         raise Failure("console is %r" % machine.console)
 
@@ -153,7 +153,7 @@ def serial_to_file(context):
     """--serial FILE gets what the guest writes."""
     path = context.path("serial.log")
     machine = tiny(context, RESET, "--on-reset", "exit", "--serial", path)
-    machine.expect_exit(OFF)
+    machine.expect_exit(RESET)
     with open(path, "rb") as f:
         data = f.read()
     if data != b"R" or machine.console:
@@ -165,6 +165,6 @@ def serial_to_file(context):
 def serial_none(context):
     """--serial none: nothing comes out, the guest runs all the same."""
     machine = tiny(context, RESET, "--on-reset", "exit", "--serial", "none")
-    machine.expect_exit(OFF)
+    machine.expect_exit(RESET)
     if machine.console:
         raise Failure("standard output has %r" % machine.console)
