@@ -93,7 +93,7 @@ int elf_place(const struct loader *l, uint64_t offset, uint64_t gpa,
 				   "link it higher",
 				   l->kernel.name, (unsigned long long)gpa);
 	if (!range_fits(gpa, memsz, top))
-		return loader_fail(l, -ENOMEM,
+		return loader_fail(l, -EFBIG,
 				   "%s wants to be at %#llx with %llu bytes; "
 				   "give more memory",
 				   l->kernel.name, (unsigned long long)gpa,

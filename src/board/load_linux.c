@@ -13,6 +13,7 @@
 
 /* Offsets in the file, and at the same time in boot_params. */
 #define H_SETUP_SECTS  0x1f1
+#define H_SYSSIZE      0x1f4
 #define H_BOOT_FLAG    0x1fe
 #define H_JUMP         0x201
 #define H_MAGIC        0x202
@@ -49,6 +50,7 @@
 #define LOADER_UNDEFINED 0xff
 #define ENTRY_64         0x200
 #define SECTOR           512u
+#define SYSSIZE_UNIT     16u /* it is rounded up to these */
 /* Where kernels that cannot move have always gone. */
 #define LEGACY_ADDRESS UINT64_C(0x100000)
 #define LEGACY_CMDLINE 255u
@@ -62,6 +64,7 @@ struct header {
 	unsigned int version;
 	uint64_t setup_size; /* bytes before the protected-mode part */
 	uint64_t size;       /* of that part in the file */
+	uint64_t told_size;  /* of that part as the header has it, or 0 */
 	uint64_t init_size;  /* memory it needs from its address on */
 	uint64_t preferred;
 	uint64_t alignment;
@@ -91,7 +94,8 @@ static int check(const struct loader *l, const struct header *h,
 		return loader_fail(l, -ENOEXEC,
 				   "%s is a zImage; give a bzImage",
 				   l->kernel.name);
-	if (l->kernel.size <= h->setup_size)
+	if (l->kernel.size <= h->setup_size ||
+	    l->kernel.size - h->setup_size + SYSSIZE_UNIT <= h->told_size)
 		return loader_fail(l, -ENOEXEC,
 				   "%s is cut short; copy it again",
 				   l->kernel.name);
@@ -117,6 +121,9 @@ static int decode(const struct loader *l, const uint8_t *head, struct header *h)
 	h->preferred = LEGACY_ADDRESS;
 	h->initrd_max = LEGACY_INITRD;
 	h->cmdline_max = LEGACY_CMDLINE;
+	if (version >= 0x204)
+		h->told_size =
+			(uint64_t)load_le32(head + H_SYSSIZE) * SYSSIZE_UNIT;
 	if (version >= 0x203)
 		h->initrd_max = load_le32(head + H_INITRD_MAX);
 	if (version >= 0x205) {
@@ -154,7 +161,7 @@ static int place(const struct loader *l, const struct header *h,
 		gpa = align_up(LEGACY_ADDRESS, h->alignment);
 	if (gpa < LEGACY_ADDRESS || gpa > top || h->init_size > top - gpa)
 		return loader_fail(
-			l, -ENOMEM,
+			l, -EFBIG,
 			"%s needs %llu MiB of memory; give it more "
 			"than the machine's %llu MiB",
 			l->kernel.name,

@@ -171,14 +171,14 @@ int loader_initrds(const struct loader *l, uint64_t low, uint64_t high,
 		uint64_t s = l->initrd[i].size;
 
 		if (s > GUEST_MEMORY_MAX)
-			return loader_fail(l, -ENOMEM, "%s is too large",
+			return loader_fail(l, -EFBIG, "%s is too large",
 					   l->initrd[i].name);
 		size = align_up(size, 4) + s;
 	}
 	if (!size)
 		return 0;
 	if (align_up(size, PAGE_SIZE) > room)
-		return loader_fail(l, -ENOMEM,
+		return loader_fail(l, -EFBIG,
 				   "initrd does not fit: needs %llu MiB, have "
 				   "%llu MiB; give more memory",
 				   (unsigned long long)to_mib(size),
@@ -210,7 +210,7 @@ int loader_module(const struct loader *l, unsigned int i, uint64_t gpa,
 
 	if (at > top || im->size > top - at)
 		return loader_fail(
-			l, -ENOMEM,
+			l, -EFBIG,
 			"%s does not fit: needs %llu MiB, have %llu "
 			"MiB; give more memory",
 			im->name, (unsigned long long)to_mib(im->size),

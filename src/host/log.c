@@ -48,6 +48,11 @@ void log_line(enum log_level level, const char *fmt, ...)
 	len = (size_t)head + (size_t)body;
 	if (len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
+	/* Names of files and words of guests must not steer a terminal. */
+	for (size_t i = (size_t)head; i < len; i++) {
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	}
 	line[len++] = '\n';
 	(void)!write(STDERR_FILENO, line, len);
 }

@@ -327,6 +327,8 @@ static void finish(struct worker *w)
 {
 	machine_join(w);
 	gdb_free(w->gdb);
+	if (w->board) /* out of the UART's own buffer */
+		board_serial_writable(w->board, 0);
 	if (w->serial)
 		serial_flush(w->serial);
 	if (w->disk_queue)

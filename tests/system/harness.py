@@ -150,6 +150,14 @@ class Machine:
                     raise Failure("no %s within %d s; %s" % (
                         names, time.monotonic() - self.begun, self.tail()))
 
+    def expect_error(self, wanted, limit=10):
+        """Wait until wanted appears on standard error."""
+        end = self.left(limit)
+        with self._changed:
+            if not self._changed.wait_for(
+                    lambda: wanted.encode() in self.errors, end):
+                raise Failure("no %r on stderr; %s" % (wanted, self.tail()))
+
     def tail(self):
         """The last words of console and stderr, for a reason text."""
         lines = [line for line in self.text().split("\n") if line.strip()]

@@ -27,13 +27,19 @@ def start(context, code, tty=True):
 
 
 def escape_key(machine):
-    """The escape sequence that the program shows at its start, as bytes."""
-    said = machine.errors.decode("utf-8", "replace") + machine.text()
-    match = re.search(r"(?:Ctrl|C|\^)[-+ ]?([\]\[A-Za-z\\^_])[ ,]+"
-                      r"(?:then )?'?\"?([a-z?.])\b", said)
+    """The escape key that is shown at the start, and the key that its help
+    shows for stopping at once, as bytes."""
+    machine.expect_error("escape key")
+    match = re.search(r"escape key: Ctrl-(.)", machine.errors.decode())
     if not match:
-        raise Failure("no escape key shown at start: %r" % said[-300:])
-    return bytes([ord(match[1].upper()) & 0x1F]), match[2].encode()
+        raise Failure("no escape key is shown at the start")
+    prefix = bytes([ord(match[1]) & 0x1F])
+    machine.send(prefix + b"h")
+    machine.expect_error("this help")
+    match = re.search(r"\b(\w) stop", machine.errors.decode())
+    if not match:
+        raise Failure("the help shows no key to stop: %r" % machine.errors)
+    return prefix, match[1].encode()
 
 
 @test("console/escape-key-stops", limit=30)

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from harness import KERNEL, LAMINA, Failure, Skip, add_test, image, test
-from status import HOST, INPUT, USAGE
+from status import INPUT, USAGE
 from test_lifecycle import HALT, elf
 
 LIMIT = 20
@@ -48,7 +48,8 @@ COMMAND_LINES = {
     "engine": (USAGE, "steam", ["--engine", "steam"]),
     "on-reset": (USAGE, "maybe", ["--on-reset", "maybe"]),
     "trace": (USAGE, "gossip", ["--trace", "gossip"]),
-    "gdb-address": (USAGE, "nonsense", ["--gdb", "nonsense"]),
+    "gdb-address": (USAGE, "nonsense", ["--firmware", "bios", "--disk",
+                                        __file__, "--gdb", "nonsense"]),
     "disk-option": (USAGE, "bus=floppy", ["--disk", "/dev/null,bus=floppy"]),
 }
 
@@ -153,7 +154,7 @@ def initrd_too_big(context):
 @test("input/append-too-long", LIMIT, images=(KERNEL,))
 def append_too_long(context):
     """A command line longer than the kernel takes."""
-    refused(context, INPUT, "--append", "--kernel",
+    refused(context, USAGE, "--append", "--kernel",
             image(*KERNEL) + "/vmlinuz", "--append", "a" * 70000)
 
 
@@ -173,7 +174,7 @@ def disk_in_use(context):
     first = context.machine("--memory", "64M", "--kernel", kernel,
                             "--disk", disk)
     first.expect("H")
-    refused(context, INPUT, "in use", "--memory", "64M", "--kernel", kernel,
+    refused(context, INPUT, "another virtual machine", "--memory", "64M", "--kernel", kernel,
             "--disk", disk)
 
 

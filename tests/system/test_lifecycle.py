@@ -14,9 +14,9 @@ TRIPLE_FAULT = bytes.fromhex(
     "0f011d00000000"            # lidt [0]: no table
     "0f0b")                     # ud2
 DEBUG_EXIT_21 = bytes.fromhex("b015e6f4" "f4ebfd")  # out 0xf4, 21; hlt
-RESET = bytes.fromhex(
-    "bafd030000" "ec" "a820" "74fb"     # wait for the transmitter
+RESET_CODE = bytes.fromhex(
     "baf8030000" "b052" "ee"            # 'R' on COM1
+    "bafd030000" "ec" "a840" "74fb"     # wait until it is out
     "b0fe" "e664"                       # keyboard controller: reset
     "f4ebfd")
 HALT = bytes.fromhex(
@@ -80,14 +80,14 @@ def debug_exit_opt_in(context):
 @test("lifecycle/reset-reboots", limit=30)
 def reset_reboots(context):
     """A reset starts the same guest again, again and again."""
-    machine = tiny(context, RESET)
+    machine = tiny(context, RESET_CODE)
     machine.expect("RRRR")
 
 
 @test("lifecycle/reset-exits", limit=30)
 def reset_exits(context):
     """--on-reset exit ends at the first reset."""
-    machine = tiny(context, RESET, "--on-reset", "exit")
+    machine = tiny(context, RESET_CODE, "--on-reset", "exit")
     machine.expect_exit(RESET)
     if machine.console != b"R":
         raise Failure("console is %r" % machine.console)
@@ -152,7 +152,7 @@ def linux_reboot(context):
 def serial_to_file(context):
     """--serial FILE gets what the guest writes."""
     path = context.path("serial.log")
-    machine = tiny(context, RESET, "--on-reset", "exit", "--serial", path)
+    machine = tiny(context, RESET_CODE, "--on-reset", "exit", "--serial", path)
     machine.expect_exit(RESET)
     with open(path, "rb") as f:
         data = f.read()
@@ -164,7 +164,7 @@ def serial_to_file(context):
 @test("lifecycle/serial-none", limit=30)
 def serial_none(context):
     """--serial none: nothing comes out, the guest runs all the same."""
-    machine = tiny(context, RESET, "--on-reset", "exit", "--serial", "none")
+    machine = tiny(context, RESET_CODE, "--on-reset", "exit", "--serial", "none")
     machine.expect_exit(RESET)
     if machine.console:
         raise Failure("standard output has %r" % machine.console)
