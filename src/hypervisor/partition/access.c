@@ -4,6 +4,7 @@
  * device memory, CR8 and the time-stamp counter. Called by engines on the
  * processor's thread, in the middle of an instruction.
  */
+#include <abi/msr.h>
 #include <base/mem.h>
 #include <hypervisor/partition.h>
 
@@ -17,7 +18,13 @@ void hv_vp_cpuid(struct hv_vp *vp, uint32_t leaf, uint32_t subleaf,
 			out);
 }
 
-static struct msr_env msr_env(struct hv_vp *vp)
+static bool needs_time(uint32_t msr)
+{
+	return msr == MSR_TSC || (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST &&
+				  apic_needs_time(msr - MSR_X2APIC));
+}
+
+static struct msr_env msr_env(struct hv_vp *vp, uint32_t msr)
 {
 	return (struct msr_env){
 		.regs = &vp->regs,
@@ -25,20 +32,20 @@ static struct msr_env msr_env(struct hv_vp *vp)
 		.apic = &vp->apic,
 		.model = vp->partition->model,
 		.tsc_offset = &vp->tsc_offset,
-		.now = host_tsc(),
+		.now = needs_time(msr) ? host_tsc() : 0,
 	};
 }
 
 bool hv_vp_rdmsr(struct hv_vp *vp, uint32_t msr, uint64_t *ret)
 {
-	struct msr_env e = msr_env(vp);
+	struct msr_env e = msr_env(vp, msr);
 
 	return msr_read(&e, msr, ret);
 }
 
 bool hv_vp_wrmsr(struct hv_vp *vp, uint32_t msr, uint64_t value)
 {
-	struct msr_env e = msr_env(vp);
+	struct msr_env e = msr_env(vp, msr);
 
 	if (!msr_write(&e, msr, value))
 		return false;
@@ -74,15 +81,20 @@ static unsigned int piece(uint64_t gpa, unsigned int left)
 	return width;
 }
 
+static uint64_t apic_now(uint32_t offset)
+{
+	return apic_needs_time(offset >> 4) ? host_tsc() : 0;
+}
+
 static void mmio_read_piece(struct hv_vp *vp, gpa_t gpa, unsigned int width,
 			    void *data)
 {
 	const struct hv_partition *p = vp->partition;
 
 	if (apic_owns(&vp->apic, gpa.v)) {
-		uint64_t v = apic_mmio_read(&vp->apic,
-					    (uint32_t)(gpa.v & ~PAGE_MASK),
-					    width, host_tsc());
+		uint32_t offset = (uint32_t)(gpa.v & ~PAGE_MASK);
+		uint64_t v = apic_mmio_read(&vp->apic, offset, width,
+					    apic_now(offset));
 
 		memcpy(data, &v, width);
 		return;
@@ -96,12 +108,13 @@ static void mmio_write_piece(struct hv_vp *vp, gpa_t gpa, unsigned int width,
 	const struct hv_partition *p = vp->partition;
 
 	if (apic_owns(&vp->apic, gpa.v)) {
+		uint32_t offset = (uint32_t)(gpa.v & ~PAGE_MASK);
 		struct apic_result result = {0};
 		uint64_t v = 0;
 
 		memcpy(&v, data, width);
-		apic_mmio_write(&vp->apic, (uint32_t)(gpa.v & ~PAGE_MASK),
-				width, v, host_tsc(), &result);
+		apic_mmio_write(&vp->apic, offset, width, v, apic_now(offset),
+				&result);
 		vp_apply(vp, &result);
 		return;
 	}

@@ -23,7 +23,7 @@
 
 struct test_vp {
 	struct hv_vp hv; /* first */
-	unsigned int vectors;
+	_Atomic unsigned int vectors;
 	uint8_t vector;
 };
 
@@ -317,11 +317,10 @@ static void test_wake_storm(void **state)
 	while (!apic_accepting(&t->hv.apic))
 		sleep_ms(1);
 	for (unsigned int i = 0; i < goal; i++) {
-		unsigned int before =
-			__atomic_load_n(&t->vectors, __ATOMIC_RELAXED);
+		unsigned int before = atomic_load(&t->vectors);
 
 		partition_msi(m.p, 0xfee00000, 0x50);
-		while (__atomic_load_n(&t->vectors, __ATOMIC_RELAXED) == before)
+		while (atomic_load(&t->vectors) == before)
 			sched_yield();
 	}
 	assert_int_equal(finish(&r), PARTITION_EXIT_SHUTDOWN);

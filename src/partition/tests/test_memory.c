@@ -117,6 +117,7 @@ static void test_read_write(void **state)
 static void test_spans(void **state)
 {
 	struct guest_memory *gm = machine();
+	const uint8_t bytes[] = {1, 2, 3, 4};
 	const uint8_t *seen;
 	uint8_t *span;
 
@@ -130,10 +131,10 @@ static void test_spans(void **state)
 	span = guest_memory_write_begin(gm, GPA(4 * MIB + 16), 4);
 	assert_non_null(span);
 	assert_int_equal(heard.gpa, 4 * MIB + 16);
-	memcpy(span, "abcd", 4);
+	memcpy(span, bytes, 4);
 	guest_memory_write_end(gm, GPA(4 * MIB + 16), 4);
 	assert_int_equal(heard.ends, 1);
-	assert_memory_equal(seen + 16, "abcd", 4);
+	assert_memory_equal(seen + 16, bytes, 4);
 
 	guest_memory_unlisten(gm, &listener);
 	assert_int_equal(guest_memory_write(gm, GPA(0), "z", 1), 0);

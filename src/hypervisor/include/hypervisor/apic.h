@@ -96,6 +96,16 @@ static inline bool apic_owns(const struct apic *a, uint64_t gpa)
 		       APIC_BASE_ENABLE;
 }
 
+/*
+ * Does access to register @reg (offset >> 4, or MSR - 0x800) look at the
+ * time? Reading the host's TSC is the dear part of an access: @now may be 0
+ * for the others.
+ */
+static inline bool apic_needs_time(uint32_t reg)
+{
+	return reg >= APIC_TIMER_INIT;
+}
+
 /* Register page access, any @offset < 4096 and @width 1, 2, 4 or 8. */
 uint64_t apic_mmio_read(struct apic *a, uint32_t offset, unsigned int width,
 			uint64_t now);
