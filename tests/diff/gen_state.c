@@ -555,6 +555,8 @@ static uint64_t pick_flags(struct rng *r, const struct insn *in)
 	/* Branches end nowhere but by single step. */
 	if (insn_desc(in)->class == INSN_CLASS_BRANCH || rng_one_in(r, 16))
 		fl |= X86_FL_TF;
+	if (rng_one_in(r, 24)) /* alignment checks */
+		fl |= X86_FL_AC;
 	/* The trap comes between the elements of a gather that faults. */
 	if (in->flags & INSN_VSIB)
 		fl &= ~X86_FL_TF;

@@ -150,6 +150,7 @@ static bool run_shared(struct native *n)
 {
 	struct pollfd p = {.fd = n->done[0], .events = POLLIN};
 	uint32_t at = 0, seen;
+	int status;
 	char byte = 0;
 
 	if (write(n->go[1], &byte, 1) != 1)
@@ -157,7 +158,9 @@ static bool run_shared(struct native *n)
 	for (unsigned int waited = 0; waited < HANG_MS; waited += 100) {
 		if (poll(&p, 1, 100) > 0)
 			return read(n->done[0], &byte, 1) == 1;
-		if (waitpid(n->pid, NULL, WNOHANG) == n->pid) {
+		if (waitpid(n->pid, &status, WNOHANG) == n->pid) {
+			fprintf(stderr, "difftest: the child ended: %x\n",
+				(unsigned int)status);
 			n->pid = 0;
 			return false;
 		}
@@ -166,6 +169,7 @@ static bool run_shared(struct native *n)
 			waited = 0;
 		at = seen;
 	}
+	fprintf(stderr, "difftest: the child hangs\n");
 	return false;
 }
 
@@ -212,6 +216,7 @@ bool native_has_32(struct native *n)
 {
 	static struct diff_case c;
 	static struct diff_result r;
+	bool has;
 
 	memset(&c, 0, sizeof(c));
 	memset(c.code, 0xcc, sizeof(c.code));
@@ -222,5 +227,9 @@ bool native_has_32(struct native *n)
 	c.in.fpu.legacy[0] = X86_FCW_INIT & 0xff;
 	c.in.fpu.legacy[1] = X86_FCW_INIT >> 8;
 	native_run(n, &c, &r, 1);
-	return !r.skipped && r.vector == DIFF_NO_FAULT && r.out.gpr[0] == 1;
+	has = !r.skipped && r.vector == DIFF_NO_FAULT && r.out.gpr[0] == 1;
+	/* Leave the code pages as they were. */
+	c.code[0] = 0xcc;
+	native_run(n, &c, &r, 1);
+	return has;
 }

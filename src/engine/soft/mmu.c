@@ -246,8 +246,9 @@ static unsigned int natural_alignment(unsigned int size)
 	case 4:
 	case 8:
 	case 16:
-	case 32:
 		return size;
+	case 32:
+		return 16;
 	case 6:
 		return 4;
 	case 10:

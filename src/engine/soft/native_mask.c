@@ -33,9 +33,46 @@ static bool elem_mask(const struct soft_vp *vp, unsigned int reg,
 	return get_elem(vp, reg, i, size) >> (8 * size - 1);
 }
 
+/* Elements raise no #AC: misaligned ones are taken apart when it is armed. */
+static bool must_split(const struct soft_vp *vp, uint64_t lin,
+		       unsigned int size)
+{
+	return (vp->mode & SOFT_MODE_AC) && (lin & (size - 1));
+}
+
 static uint64_t read_elem(struct soft_vp *vp, uint64_t lin, unsigned int size)
 {
-	return size == 8 ? mem_read64(vp, lin) : mem_read32(vp, lin);
+	uint64_t v = 0;
+
+	if (!must_split(vp, lin, size))
+		return size == 8 ? mem_read64(vp, lin) : mem_read32(vp, lin);
+	for (unsigned int i = 0; i < size; i++)
+		v |= (uint64_t)mem_read8(vp, lin + i) << (8 * i);
+	return v;
+}
+
+static void probe_elem(struct soft_vp *vp, uint64_t lin, unsigned int size)
+{
+	if (!must_split(vp, lin, size)) {
+		mem_probe(vp, lin, MEM_WRITE, size);
+		return;
+	}
+	for (unsigned int i = 0; i < size; i++)
+		mem_probe(vp, lin + i, MEM_WRITE, 1);
+}
+
+/* Probed before. */
+static void write_elem(struct soft_vp *vp, uint64_t lin, unsigned int size,
+		       uint64_t v)
+{
+	if (must_split(vp, lin, size)) {
+		for (unsigned int i = 0; i < size; i++)
+			mem_write8(vp, lin + i, (uint8_t)(v >> (8 * i)));
+	} else if (size == 8) {
+		mem_write64(vp, lin, v);
+	} else {
+		mem_write32(vp, lin, (uint32_t)v);
+	}
 }
 
 static unsigned int mask_elem_size(const struct insn *in)
@@ -84,18 +121,12 @@ static void insn_maskstore(struct soft_vp *vp, const struct insn *in)
 		if (!elem_mask(vp, in->vvvv, i, size))
 			continue;
 		lin[i] = elem_linear(vp, in, ea + i * size, size, true);
-		mem_probe(vp, lin[i], MEM_WRITE, size);
+		probe_elem(vp, lin[i], size);
 	}
-	for (unsigned int i = 0; i < n; i++) {
-		uint64_t v = get_elem(vp, in->reg, i, size);
-
-		if (!elem_mask(vp, in->vvvv, i, size))
-			continue;
-		if (size == 8)
-			mem_write64(vp, lin[i], v);
-		else
-			mem_write32(vp, lin[i], (uint32_t)v);
-	}
+	for (unsigned int i = 0; i < n; i++)
+		if (elem_mask(vp, in->vvvv, i, size))
+			write_elem(vp, lin[i], size,
+				   get_elem(vp, in->reg, i, size));
 }
 
 /* Faults for bytes that are not selected are allowed (SDM 2), and happen. */
@@ -103,7 +134,8 @@ static void insn_maskmovdqu(struct soft_vp *vp, const struct insn *in)
 {
 	uint64_t ea = vp->hv.regs.gpr[X86_RDI];
 
-	block_probe(vp, elem_linear(vp, in, ea, 16, true), MEM_WRITE, 16);
+	block_probe(vp, elem_linear(vp, in, ea, 8, true), MEM_WRITE, 8);
+	block_probe(vp, elem_linear(vp, in, ea + 8, 8, true), MEM_WRITE, 8);
 	for (unsigned int i = 0; i < 16; i++)
 		if (elem_mask(vp, in->rm, i, 1))
 			mem_write8(vp, elem_linear(vp, in, ea + i, 1, true),

@@ -248,6 +248,19 @@ static unsigned int env_size(const struct insn *in)
 	return in->opsize == 2 ? 14 : 28;
 }
 
+/* Linear address of @in's image of @size bytes, checked. */
+static uint64_t env_linear(struct soft_vp *vp, const struct insn *in,
+			   unsigned int size, enum mem_access access)
+{
+	uint64_t lin = insn_linear(vp, in, size, access == MEM_WRITE);
+	unsigned int align = in->opsize == 2 ? 2 : 4;
+
+	block_probe(vp, lin, access, size);
+	if ((vp->mode & SOFT_MODE_AC) && (lin & (align - 1)))
+		soft_raise_error(vp, X86_AC, 0);
+	return lin;
+}
+
 /* @env: seven words, 16-bit ones widened by the caller. */
 static void env_fill(const struct soft_vp *vp, const struct fpu_legacy *f,
 		     bool wide, uint32_t env[7])
@@ -344,7 +357,7 @@ static void insn_fldenv(struct soft_vp *vp, const struct insn *in)
 	unsigned int top;
 
 	x87_check_pending(vp);
-	mem_read(vp, insn_linear(vp, in, size, false), env, size);
+	mem_read(vp, env_linear(vp, in, size, MEM_READ), env, size);
 	image = *fpu_legacy(vp);
 	top = fpu_top(&image);
 	for (unsigned int i = 0; i < 8; i++)
@@ -363,7 +376,7 @@ static void insn_fnstenv(struct soft_vp *vp, const struct insn *in)
 	uint8_t env[28];
 
 	env_pack(vp, in, env);
-	mem_write(vp, insn_linear(vp, in, size, true), env, size);
+	mem_write(vp, env_linear(vp, in, size, MEM_WRITE), env, size);
 	f->fcw |= FCW_MASKS;
 	update_es(f);
 }
@@ -378,7 +391,7 @@ static void insn_fnsave(struct soft_vp *vp, const struct insn *in)
 	for (unsigned int i = 0; i < 8; i++)
 		memcpy(image + size + 10 * i, f->st[i], 10);
 	size += 80;
-	block_write(vp, insn_linear(vp, in, size, true), image, size);
+	block_write(vp, env_linear(vp, in, size, MEM_WRITE), image, size);
 	insn_fninit(vp, in);
 }
 
@@ -389,7 +402,8 @@ static void insn_frstor(struct soft_vp *vp, const struct insn *in)
 	uint8_t bytes[108];
 
 	x87_check_pending(vp);
-	block_read(vp, insn_linear(vp, in, size + 80, false), bytes, size + 80);
+	block_read(vp, env_linear(vp, in, size + 80, MEM_READ), bytes,
+		   size + 80);
 	image = *fpu_legacy(vp);
 	env_unpack(vp, in, bytes, &image);
 	memset(image.st, 0, sizeof(image.st));

@@ -67,6 +67,17 @@ static void op_mov_to_sreg(struct soft_vp *vp, const struct insn *in)
 }
 
 /* Intel writes 16 bits of a 32-bit slot, AMD all of it. */
+/* What the stack's own accesses, implicit ones, do not look at. */
+static void check_stack_alignment(struct soft_vp *vp, uint64_t sp,
+				  unsigned int size, enum mem_access access)
+{
+	if (vp->mode & SOFT_MODE_AC)
+		mem_probe(vp,
+			  seg_linear(vp, X86_SS, sp, size,
+				     access == MEM_WRITE),
+			  access, size);
+}
+
 static void op_push_sreg(struct soft_vp *vp, const struct insn *in)
 {
 	unsigned int pad = 0, size = in->opsize;
@@ -78,6 +89,7 @@ static void op_push_sreg(struct soft_vp *vp, const struct insn *in)
 	}
 	stack_current(vp, &s);
 	s.sp = (s.sp - pad) & s.mask;
+	check_stack_alignment(vp, (s.sp - size) & s.mask, size, MEM_WRITE);
 	stack_push(vp, &s, size, vp->hv.regs.seg[in->reg].sel);
 	stack_commit(vp, &s);
 }
@@ -88,6 +100,7 @@ static void op_pop_sreg(struct soft_vp *vp, const struct insn *in)
 	struct stack s;
 
 	stack_current(vp, &s);
+	check_stack_alignment(vp, s.sp, in->opsize, MEM_READ);
 	seg = seg_check(vp, in->reg, (uint16_t)stack_pop(vp, &s, in->opsize));
 	stack_commit(vp, &s);
 	load(vp, in->reg, &seg);
