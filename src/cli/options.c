@@ -52,6 +52,7 @@ static const struct option options[] = {
 	{"on-reset", required_argument, NULL, OPT_ON_RESET},
 	{"debug-exit", no_argument, NULL, OPT_DEBUG_EXIT},
 	{"gdb", required_argument, NULL, OPT_GDB},
+	{"dump", required_argument, NULL, OPT_DUMP},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"sandbox", required_argument, NULL, OPT_SANDBOX},
 	{"help", no_argument, NULL, OPT_HELP},

@@ -42,13 +42,13 @@ struct status_note {
 	Elf64_Nhdr head;
 	char name[NAME_BYTES];
 	struct elf_prstatus status;
-};
+} __attribute__((packed));
 
 struct cpu_note {
 	Elf64_Nhdr head;
 	char name[NAME_BYTES];
 	struct qemu_cpu cpu;
-};
+} __attribute__((packed));
 
 struct vp_notes {
 	struct status_note status;
@@ -172,6 +172,9 @@ static void fill_cpu(struct qemu_cpu *c, const struct vp_regs *r)
 static void fill_notes(struct vp_notes *n, const struct vp_regs *r,
 		       unsigned int vp)
 {
+	struct elf_prstatus status = {0};
+	struct qemu_cpu cpu;
+
 	*n = (struct vp_notes){
 		.status.head = {.n_namesz = 5,
 				.n_descsz = sizeof(n->status.status),
@@ -182,8 +185,11 @@ static void fill_notes(struct vp_notes *n, const struct vp_regs *r,
 			     .n_type = 0},
 		.cpu.name = "QEMU",
 	};
-	fill_status(&n->status.status, r, vp);
-	fill_cpu(&n->cpu.cpu, r);
+	/* The notes are packed: filled beside and copied. */
+	fill_status(&status, r, vp);
+	fill_cpu(&cpu, r);
+	n->status.status = status;
+	n->cpu.cpu = cpu;
 }
 
 static int write_notes(struct worker *w, int fd, uint64_t off)

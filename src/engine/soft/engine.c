@@ -34,6 +34,7 @@ static int vp_init(struct hv_vp *hv)
 
 	vp->partition = soft_partition(hv->partition);
 	vp->monitor = ~UINT64_C(0);
+	vp->broke_at = UINT64_MAX;
 	atomic_store(&vp->seen_epoch, atomic_load(&vp->partition->code_epoch));
 	err = soft_blocks_init(vp);
 	if (err < 0)

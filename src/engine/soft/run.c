@@ -127,6 +127,9 @@ static bool debugger_wants(struct soft_vp *vp, uint64_t lin)
 	if (!(vp->hv.debug_flags & HV_DEBUG_BREAK) ||
 	    vp->hv.debug_flags & HV_DEBUG_STEP)
 		return false;
+	/* Going on from where a breakpoint stopped must get past it. */
+	if (vp->broke_at == lin)
+		return false;
 	for (unsigned int i = 0; i < ARRAY_SIZE(vp->hv.debug_break); i++)
 		if (vp->hv.debug_break[i] == lin)
 			return true;
@@ -178,9 +181,11 @@ static bool step(struct soft_vp *vp, enum engine_exit *why)
 	uint32_t dr6;
 
 	if (debugger_wants(vp, lin)) {
+		vp->broke_at = lin;
 		*why = debug_exit(vp, HV_DEBUG_BREAK);
 		return true;
 	}
+	vp->broke_at = UINT64_MAX;
 	if ((vp->slow & SOFT_SLOW_DR_CODE) && !(r->rflags & X86_FL_RF) &&
 	    !(shadow & VP_SHADOW_MOV_SS) &&
 	    code_breakpoint_hit(vp, lin, &dr6)) {

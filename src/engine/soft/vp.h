@@ -79,8 +79,9 @@ struct soft_vp {
 	/* Bits for DR6 found by this instruction's data accesses. */
 	uint32_t pending_db;
 	bool halt; /* HLT or MWAIT executed: leave after this instruction */
-	bool end_block; /* look up the next block: mode or mapping changed */
-	bool shutdown;  /* a triple fault outside soft_vp_run() */
+	bool end_block;    /* look up the next block: mode or mapping changed */
+	bool shutdown;     /* a triple fault outside soft_vp_run() */
+	uint64_t broke_at; /* the host debugger's stop was here; else ~0 */
 
 	struct soft_blocks *blocks;
 	struct soft_block *ended; /* what soft_block_end() did not go on from */
