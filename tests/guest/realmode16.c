@@ -192,7 +192,7 @@ REAL(p_loop, "mov $0x10003, %ecx; xor %ax, %ax; 1: inc %ax; loop 1b;"
      "shl $16, %eax; shr $16, %eax; shr $16, %ecx; shl $16, %ecx;"
      "or %ecx, %eax");
 REAL(p_loop32, "mov $0x10003, %ecx; xor %eax, %eax; 1: inc %eax;"
-     "addr32 loop 1b");
+     ".byte 0x67; loop 1b");
 REAL(p_jcxz, "mov $0x10000, %ecx; mov $1, %eax; jcxz 1f; mov $2, %eax; 1:");
 REAL(p_jecxz, "mov $0x10000, %ecx; mov $1, %eax; jecxz 1f; mov $2, %eax; 1:");
 REAL(p_movzx, "mov $0xff, %bl; movsbl %bl, %eax");

@@ -148,6 +148,60 @@ static void test_ipis(void)
 	smp_run_all(set_flat, NULL);
 }
 
+/* The same in x2APIC mode, where the logical ID comes from the ID. */
+
+static void set_x2apic(void *p)
+{
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+	apic_enable();
+}
+
+static void set_xapic(void *p)
+{
+	uint64_t base = rdmsr(MSR_APIC_BASE) & ~(uint64_t)APIC_BASE_X2APIC;
+
+	wrmsr(MSR_APIC_BASE, base & ~(uint64_t)APIC_BASE_ENABLE);
+	wrmsr(MSR_APIC_BASE, base);
+	apic_enable();
+}
+
+static void read_ldr(void *p)
+{
+	((volatile uint32_t *)p)[cpu_index()] = apic_read(APIC_LDR);
+}
+
+static void test_x2apic(void)
+{
+	static uint32_t ldr[MAX_CPUS];
+	unsigned int all = (1U << cpus) - 1, i;
+	bool good = true;
+
+	if (!has_x2apic()) {
+		skip("no x2APIC", "x2apic");
+		return;
+	}
+	smp_run_all(set_x2apic, NULL);
+	smp_run_all(read_ldr, ldr);
+	for (i = 0; i < cpus; i++)
+		good &= ldr[i] == ((smp_apic_id(i) >> 4) << 16 |
+				   1U << (smp_apic_id(i) & 15));
+	check(good, "x2apic: logical IDs");
+	for (i = 0; i < cpus; i++)
+		ipi_case("x2apic physical", smp_apic_id(i), 0, 1U << i);
+	ipi_case("x2apic physical broadcast", 0xffffffff, 0, all);
+	ipi_case("x2apic all", 0, ICR_ALL, all);
+	ipi_case("x2apic all others", 0, ICR_OTHERS, all & ~1U);
+	for (i = 0; i < cpus; i++)
+		ipi_case("x2apic logical", ldr[i], ICR_LOGICAL, 1U << i);
+	if (cpus <= 15)
+		ipi_case("x2apic logical, two at once", ldr[0] | ldr[1],
+			 ICR_LOGICAL, 3);
+	ipi_case("x2apic logical, other cluster", 0x00070001, ICR_LOGICAL, 0);
+	smp_run_all(set_xapic, NULL);
+	smp_run_all(set_flat, NULL);
+	ipi_case("back in xAPIC mode", 0, ICR_ALL, all);
+}
+
 /* A storm: every processor to all others, nothing may be lost for good. */
 static volatile unsigned int storm_on;
 
@@ -292,6 +346,7 @@ int main(void)
 	}
 	test_bsp_flag();
 	test_ipis();
+	test_x2apic();
 	test_storm();
 	test_hlt();
 	test_nmi();
