@@ -207,6 +207,15 @@ static int open_disks(struct worker *w, struct board_config *bc)
 	return err < 0 ? host_failed(w, "cannot open the disks", err) : 0;
 }
 
+/* Firmware's debug port. A line lost is better than a machine that waits. */
+static size_t debug_write(void *ctx, const uint8_t *data, size_t len)
+{
+	const struct worker *w = ctx;
+
+	(void)!write(w->config->debug_fd, data, len);
+	return len;
+}
+
 static int build_board(struct worker *w)
 {
 	struct board_config bc;
@@ -221,6 +230,9 @@ static int build_board(struct worker *w)
 	if (err < 0)
 		return host_failed(w, "cannot connect the serial port", err);
 	bc.serial[0] = serial_backend(w->serial);
+	if (w->config->debug_fd >= 0)
+		bc.debug =
+			(struct uart_backend){.write = debug_write, .ctx = w};
 	bc.request = on_board_request;
 	bc.complain = on_complaint;
 	bc.ctx = w;
