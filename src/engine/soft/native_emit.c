@@ -701,14 +701,41 @@ static void emit_mxcsr_back(struct emit *e, const struct form *f, bool commit)
 	emit_host_mxcsr(e);
 }
 
+/*
+ * Start the next handler as next_insn() in int.h does; after a memory access
+ * only if nothing wants the block to end.
+ */
+static void emit_next(struct emit *e, bool mem)
+{
+	uint8_t *skip = NULL;
+
+	if (mem) {
+		PUT(e, 0x80, 0xbb); /* cmp byte [rbx + vp.end_block], 0 */
+		put32(e, VP_OFF(end_block));
+		PUT(e, 0x00, 0x75, 0x00); /* jne, patched below */
+		skip = e->p;
+	}
+	emit_reload_insn(e);
+	PUT(e, 0x48, 0x83, 0xc6, sizeof(struct insn)); /* add rsi, ... */
+	PUT(e, 0x48, 0x89, 0xb3);                      /* mov [...], rsi */
+	put32(e, VP_OFF(in));
+	PUT(e, 0x0f, 0xb7, 0x46, INSN_OFF(end)); /* movzx eax, word [...] */
+	EMIT_VP_OP(e, HOST_RAX, VP_OFF(block_rip), 0x48, 0x03);
+	EMIT_VP_OP(e, HOST_RAX, VP_OFF(hv.regs.rip), 0x48, 0x89);
+	PUT(e, 0x48, 0x89, 0xdf, 0x5b);   /* mov rdi, rbx; pop rbx */
+	PUT(e, 0xff, 0x66, INSN_OFF(fn)); /* jmp [rsi + insn.fn] */
+	if (skip) {
+		skip[-1] = (uint8_t)(e->p - skip);
+		PUT(e, 0x5b, 0xc3); /* pop rbx; ret */
+	}
+}
+
 static void emit_vector_stub(struct emit *e, const struct form *f)
 {
 	bool store = f->mem && (f->mem_access & OPND_W);
-	uintptr_t store_fn = 0;
 
 	emit_enter(e);
 	if (store) {
-		store_fn = store_helper(f->mem_size, f->mem_align);
 		if (f->mxcsr)
 			emit_fetch(e, (uintptr_t)probe_store);
 		EMIT_VP_OP(e, HOST_R11, VP_OFF(nat.operand), 0x4c, 0x8d);
@@ -721,18 +748,16 @@ static void emit_vector_stub(struct emit *e, const struct form *f)
 	emit_store_operands(e, f);
 	if (f->l)
 		PUT(e, 0xc5, 0xf8, 0x77); /* vzeroupper */
-	if (store && !f->mxcsr) {
-		emit_tail(e, store_fn);
-		return;
-	}
 	if (store) {
 		PUT(e, 0x48, 0x89, 0xdf); /* mov rdi, rbx */
 		emit_reload_insn(e);
-		emit_call(e, store_fn);
+		emit_call(e, store_helper(f->mem_size, f->mem_align));
+	}
+	if (store && f->mxcsr) {
 		EMIT_VP_OP(e, HOST_RAX, VP_OFF(nat.mxcsr), 0x8b);
 		EMIT_VP_OP(e, HOST_RAX, LEGACY_OFF(mxcsr), 0x89);
 	}
-	PUT(e, 0x5b, 0xc3);
+	emit_next(e, f->mem);
 }
 
 static void emit_mmx_stub(struct emit *e, const struct form *f)

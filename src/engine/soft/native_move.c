@@ -4,19 +4,20 @@
  * memcpy, memset and friends are made of. A plain C copy is cheaper than a
  * stub. Each handler is for one shape of operands; bind picks it.
  */
+#include "int.h"
 #include "native_priv.h"
 
 /* ---- whole registers ---- */
 
 /* DST and SRC are insn fields that number registers. */
 #define DEFINE_MOVE_RR(name, dst, src)                                         \
-	static void name(struct soft_vp *vp, const struct insn *in)            \
+	HANDLER(name)                                                          \
 	{                                                                      \
 		store128(fpu_xmm(vp, in->dst), load128(fpu_xmm(vp, in->src))); \
 	}                                                                      \
-	static void v##name(struct soft_vp *vp, const struct insn *in)         \
+	HANDLER(v##name)                                                       \
 	{                                                                      \
-		name(vp, in);                                                  \
+		name##_do(vp, in);                                             \
 		if (in->flags & INSN_VEX_L)                                    \
 			store128(fpu_ymm_hi(vp, in->dst),                      \
 				 load128(fpu_ymm_hi(vp, in->src)));            \
@@ -28,7 +29,7 @@ DEFINE_MOVE_RR(move_to_reg, reg, rm)
 DEFINE_MOVE_RR(move_to_rm, rm, reg)
 
 #define DEFINE_LOAD16(name, align)                                             \
-	static void name(struct soft_vp *vp, const struct insn *in)            \
+	HANDLER_MEM(name)                                                      \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, 16, false);                 \
                                                                                \
@@ -36,14 +37,14 @@ DEFINE_MOVE_RR(move_to_rm, rm, reg)
 		store128(fpu_xmm(vp, in->reg),                                 \
 			 load128(operand_read(vp, lin, 16)));                  \
 	}                                                                      \
-	static void v##name(struct soft_vp *vp, const struct insn *in)         \
+	HANDLER_MEM(v##name)                                                   \
 	{                                                                      \
-		name(vp, in);                                                  \
+		name##_do(vp, in);                                             \
 		zero_ymm_hi(vp, in->reg);                                      \
 	}
 
 #define DEFINE_STORE16(name, align)                                            \
-	static void name(struct soft_vp *vp, const struct insn *in)            \
+	HANDLER_MEM(name)                                                      \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, 16, true);                  \
                                                                                \
@@ -52,7 +53,7 @@ DEFINE_MOVE_RR(move_to_rm, rm, reg)
 	}
 
 #define DEFINE_LOAD32(name, align)                                             \
-	static void name(struct soft_vp *vp, const struct insn *in)            \
+	HANDLER_MEM(name)                                                      \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, 32, false);                 \
 		const uint8_t *src;                                            \
@@ -63,16 +64,32 @@ DEFINE_MOVE_RR(move_to_rm, rm, reg)
 		store128(fpu_ymm_hi(vp, in->reg), load128(src + 16));          \
 	}
 
+/* Halves lie apart. Out of line where they must be joined: a handler with an
+ * array of its own cannot jump to the next. */
+static __attribute__((noinline)) void
+store32_slow(struct soft_vp *vp, uint64_t lin, unsigned int reg)
+{
+	uint8_t v[32];
+
+	memcpy(v, fpu_xmm(vp, reg), 16);
+	memcpy(v + 16, fpu_ymm_hi(vp, reg), 16);
+	mem_write(vp, lin, v, 32);
+}
+
 #define DEFINE_STORE32(name, align)                                            \
-	static void name(struct soft_vp *vp, const struct insn *in)            \
+	HANDLER_MEM(name)                                                      \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, 32, true);                  \
-		uint8_t v[32];                                                 \
+		struct tlb_entry *e = tlb_slot(vp->tlb, lin);                  \
+		uint8_t *dst = (uint8_t *)(uintptr_t)(lin + e->addend);        \
                                                                                \
 		check_aligned(vp, lin, align);                                 \
-		store128(v, load128(fpu_xmm(vp, in->reg)));                    \
-		store128(v + 16, load128(fpu_ymm_hi(vp, in->reg)));            \
-		operand_write(vp, lin, v, 32);                                 \
+		if (__builtin_expect(tlb_hit(e->write, lin, 32), 1)) {         \
+			store128(dst, load128(fpu_xmm(vp, in->reg)));          \
+			store128(dst + 16, load128(fpu_ymm_hi(vp, in->reg)));  \
+		} else {                                                       \
+			store32_slow(vp, lin, in->reg);                        \
+		}                                                              \
 	}
 
 DEFINE_LOAD16(load16, 1)
@@ -115,14 +132,14 @@ static inline __m128i and_not(__m128i a, __m128i b)
 }
 
 #define DEFINE_LOGIC(name, expr)                                               \
-	static void name##_rr(struct soft_vp *vp, const struct insn *in)       \
+	HANDLER(name##_rr)                                                     \
 	{                                                                      \
 		uint8_t *dst = fpu_xmm(vp, in->reg);                           \
                                                                                \
 		store128(dst,                                                  \
 			 expr(load128(dst), load128(fpu_xmm(vp, in->rm))));    \
 	}                                                                      \
-	static void name##_rm(struct soft_vp *vp, const struct insn *in)       \
+	HANDLER_MEM(name##_rm)                                                 \
 	{                                                                      \
 		uint64_t lin = insn_linear(vp, in, 16, false);                 \
 		uint8_t *dst = fpu_xmm(vp, in->reg);                           \
@@ -131,7 +148,7 @@ static inline __m128i and_not(__m128i a, __m128i b)
 		store128(dst, expr(load128(dst),                               \
 				   load128(operand_read(vp, lin, 16))));       \
 	}                                                                      \
-	static void v##name##_rr(struct soft_vp *vp, const struct insn *in)    \
+	HANDLER(v##name##_rr)                                                  \
 	{                                                                      \
 		store128(fpu_xmm(vp, in->reg),                                 \
 			 expr(load128(fpu_xmm(vp, in->vvvv)),                  \
@@ -195,53 +212,53 @@ static inline uint64_t get_low(struct soft_vp *vp, unsigned int reg)
 	return v;
 }
 
-static void load4(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(load4)
 {
 	set_low(vp, in, in->reg, mem_read32(vp, insn_linear(vp, in, 4, false)));
 }
 
-static void load8(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(load8)
 {
 	set_low(vp, in, in->reg, mem_read64(vp, insn_linear(vp, in, 8, false)));
 }
 
-static void store4(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(store4)
 {
 	mem_write32(vp, insn_linear(vp, in, 4, true),
 		    (uint32_t)get_low(vp, in->reg));
 }
 
-static void store8(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(store8)
 {
 	mem_write64(vp, insn_linear(vp, in, 8, true), get_low(vp, in->reg));
 }
 
-static void gpr_to_xmm4(struct soft_vp *vp, const struct insn *in)
+HANDLER(gpr_to_xmm4)
 {
 	set_low(vp, in, in->reg, (uint32_t)vp->hv.regs.gpr[in->rm]);
 }
 
-static void gpr_to_xmm8(struct soft_vp *vp, const struct insn *in)
+HANDLER(gpr_to_xmm8)
 {
 	set_low(vp, in, in->reg, vp->hv.regs.gpr[in->rm]);
 }
 
-static void xmm_to_gpr4(struct soft_vp *vp, const struct insn *in)
+HANDLER(xmm_to_gpr4)
 {
 	vp->hv.regs.gpr[in->rm] = (uint32_t)get_low(vp, in->reg);
 }
 
-static void xmm_to_gpr8(struct soft_vp *vp, const struct insn *in)
+HANDLER(xmm_to_gpr8)
 {
 	vp->hv.regs.gpr[in->rm] = get_low(vp, in->reg);
 }
 
-static void movq_to_reg(struct soft_vp *vp, const struct insn *in)
+HANDLER(movq_to_reg)
 {
 	set_low(vp, in, in->reg, get_low(vp, in->rm));
 }
 
-static void movq_to_rm(struct soft_vp *vp, const struct insn *in)
+HANDLER(movq_to_rm)
 {
 	set_low(vp, in, in->rm, get_low(vp, in->reg));
 }
@@ -282,21 +299,21 @@ static insn_fn *bind_scalar(const struct insn *in, bool wide)
 
 /* ---- halves of a register ---- */
 
-static void load_low_half(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(load_low_half)
 {
 	uint64_t v = mem_read64(vp, insn_linear(vp, in, 8, false));
 
 	memcpy(fpu_xmm(vp, in->reg), &v, 8);
 }
 
-static void load_high_half(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(load_high_half)
 {
 	uint64_t v = mem_read64(vp, insn_linear(vp, in, 8, false));
 
 	memcpy(fpu_xmm(vp, in->reg) + 8, &v, 8);
 }
 
-static void store_high_half(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(store_high_half)
 {
 	uint64_t v;
 
@@ -315,13 +332,13 @@ static insn_fn *bind_half(const struct insn *in, bool high)
 
 /* ---- MOVNTI ---- */
 
-static void insn_movnti4(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(insn_movnti4)
 {
 	mem_write32(vp, insn_linear(vp, in, 4, true),
 		    (uint32_t)vp->hv.regs.gpr[in->reg]);
 }
 
-static void insn_movnti8(struct soft_vp *vp, const struct insn *in)
+HANDLER_MEM(insn_movnti8)
 {
 	mem_write64(vp, insn_linear(vp, in, 8, true), vp->hv.regs.gpr[in->reg]);
 }
