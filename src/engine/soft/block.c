@@ -456,21 +456,27 @@ static bool straddling_is_current(struct soft_vp *vp,
 	       atomic_load(&o->page2->version) == o->version2;
 }
 
+bool block_recheck(struct soft_vp *vp, struct soft_block *b)
+{
+	uint64_t changes = atomic_load(&vp->partition->code_changes);
+	const struct block_origin *o = block_origin(b);
+
+	if (atomic_load(&o->page->version) != o->version)
+		return false;
+	b->checked = changes;
+	return true;
+}
+
 /* May @b, found by its name, be run? */
 static bool block_check(struct soft_vp *vp, struct soft_block *b, uint64_t lin)
 {
 	uint64_t changes = atomic_load(&vp->partition->code_changes);
-	struct block_origin *o = block_origin(b);
+	const struct block_origin *o = block_origin(b);
 
 	if (o->host2)
 		return straddling_is_current(vp, o, lin);
-	if (b->checked == changes)
-		return true;
-	if (atomic_load(&o->page->version) == o->version) {
-		b->checked = changes;
-		return true;
-	}
-	return block_revive(vp, b, changes);
+	return b->checked == changes || block_recheck(vp, b) ||
+	       block_revive(vp, b, changes);
 }
 
 /* Blocks that have it as a successor find no key. */
@@ -541,17 +547,13 @@ struct soft_block *soft_block_find(struct soft_vp *vp, struct soft_block *prev,
 				   uint32_t single)
 {
 	uint32_t mode = vp->mode | single;
+	uint64_t lin = code_linear(vp);
 	struct soft_block *b;
-	uint64_t lin;
 
-	if (!(mode & SOFT_MODE_64))
-		vp->hv.regs.rip = (uint32_t)vp->hv.regs.rip;
 	if (!(mode & (SOFT_MODE_64 | SOFT_MODE_FLAT)))
 		check_limit(vp, 1);
-	lin = code_linear(vp);
 	b = find_slow(vp, prev, lin, mode);
-	if (!(mode & (SOFT_MODE_64 | SOFT_MODE_FLAT)) && b->nr_bytes &&
-	    vp->hv.regs.rip + b->nr_bytes - 1 > vp->hv.regs.seg[X86_CS].limit) {
+	if (__builtin_expect(!block_within_limit(vp, b), 0)) {
 		b = find_slow(vp, NULL, lin, mode | BLOCK_SINGLE);
 		check_limit(vp, b->nr_bytes);
 	}

@@ -117,14 +117,26 @@ bool code_page_claim(struct soft_vp *vp, struct code_page *pg, uint64_t gpa,
 struct soft_block *soft_block_find(struct soft_vp *vp, struct soft_block *prev,
 				   uint32_t single);
 
-/* The current RIP as a linear address. */
+/* The current RIP as a linear address; wraps it outside 64-bit code. */
 static inline uint64_t code_linear(struct soft_vp *vp)
 {
 	struct vp_regs *r = &vp->hv.regs;
 
-	if (vp->mode & SOFT_MODE_64)
+	if (__builtin_expect(vp->mode & SOFT_MODE_64, 1))
 		return r->rip;
+	r->rip = (uint32_t)r->rip;
 	return (uint32_t)(r->seg[X86_CS].base + r->rip);
+}
+
+/* Does all of @b, the block at RIP, lie below CS's limit? */
+static inline bool block_within_limit(const struct soft_vp *vp,
+				      const struct soft_block *b)
+{
+	const struct vp_regs *r = &vp->hv.regs;
+
+	return vp->mode & (SOFT_MODE_64 | SOFT_MODE_FLAT) ||
+	       (r->rip <= r->seg[X86_CS].limit &&
+		r->seg[X86_CS].limit - r->rip >= (uint32_t)b->nr_bytes - 1);
 }
 
 /* The latest successor comes first. */
@@ -135,13 +147,17 @@ static inline void block_follows(struct soft_block *prev, uint64_t key,
 	prev->succ[0] = (struct block_way){key, b};
 }
 
+/* Compare @b's page with the version that @b was made under. (block.c) */
+bool block_recheck(struct soft_vp *vp, struct soft_block *b);
+
 /* May @b be run without a closer look? @key is what RIP leads to now. */
-static inline bool block_is_current(const struct soft_vp *vp,
-				    const struct soft_block *b, uint64_t key)
+static inline bool block_is_current(struct soft_vp *vp, struct soft_block *b,
+				    uint64_t key)
 {
-	return b->key == key &&
-	       b->checked == atomic_load_explicit(&vp->partition->code_changes,
-						  memory_order_acquire);
+	uint64_t changes = atomic_load_explicit(&vp->partition->code_changes,
+						memory_order_acquire);
+
+	return b->key == key && (b->checked == changes || block_recheck(vp, b));
 }
 
 /* Handler behind a block's last instruction, whose imm is the block: goes on

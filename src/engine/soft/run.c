@@ -20,9 +20,13 @@
 
 static inline bool must_look(const struct soft_vp *vp)
 {
+	/* A window that IF keeps shut is nothing to look at. */
+	uint32_t window =
+		(uint32_t)(vp->hv.regs.rflags / X86_FL_IF) & vp->hv.want_window;
+
 	return atomic_load_explicit(&vp->hv.attention, memory_order_relaxed) |
-	       vp->slow | vp->pending_db | (uint32_t)vp->halt |
-	       (uint32_t)vp->hv.want_window | (uint32_t)vp->hv.want_nmi_window;
+	       vp->slow | vp->pending_db | vp->halt | window |
+	       vp->hv.want_nmi_window;
 }
 
 /* The block at RIP, if it is easily found; @b is the one that has ended. */
@@ -49,7 +53,9 @@ static inline struct soft_block *next_block(struct soft_vp *vp,
 	} else {
 		return NULL;
 	}
-	return block_is_current(vp, next, key) ? next : NULL;
+	return block_is_current(vp, next, key) && block_within_limit(vp, next)
+		       ? next
+		       : NULL;
 }
 
 void soft_block_end(struct soft_vp *vp, const struct insn *in)
