@@ -238,7 +238,7 @@ static void follower(void *p)
 {
 	uint32_t i;
 
-	for (i = 1; i <= 300; i++) {
+	for (i = 1; i <= 100; i++) {
 		while (go != i)
 			pause();
 		(void)cpuid(0, 0);
@@ -257,13 +257,13 @@ static void test_handover(void)
 	page[5] = 0xc3;
 	go = 0;
 	smp_run(1, follower, page);
-	for (i = 1; i <= 300 && good; i++) {
+	for (i = 1; i <= 100 && good; i++) {
 		*(volatile uint32_t *)(page + 1) = i;
 		__atomic_store_n(&go, i, __ATOMIC_SEQ_CST);
 		good = wait_for(go == 0, 5000);
 		stale += answer != i;
 	}
-	check(good && smp_wait(1, 5000), "code: handed over 300 times");
+	check(good && smp_wait(1, 5000), "code: handed over 100 times");
 	check_eq(stale, 0, "code: what was handed over is what runs");
 }
 
