@@ -5,6 +5,8 @@
 #include <device/debug_port.h>
 #include <device/io_bus.h>
 
+#include <errno.h>
+
 #define LOG_PRESENT 0xe9 /* what firmware reads to find the port */
 #define LINE        128
 
@@ -86,7 +88,7 @@ static int log_check(const void *state)
 {
 	const struct debug_log_state *s = state;
 
-	return s->count < LINE ? 0 : -1;
+	return s->count < LINE ? 0 : -EINVAL;
 }
 
 static const struct state_desc log_state_desc = STATE_DESC(
