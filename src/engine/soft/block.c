@@ -319,6 +319,11 @@ static unsigned int fetch(struct soft_vp *vp, const struct code_place *at,
 	return len;
 }
 
+/* soft_block.checked of a block whose page is not known to all processors: its
+ * version is not the page's either, so that its bytes are compared each time
+ * it is run. */
+#define NOT_CHECKED UINT64_MAX
+
 /* Finish @b, whose instructions have been decoded from @bytes. */
 static void block_complete(struct soft_block *b, const struct block_origin *o,
 			   const uint8_t *bytes, unsigned int nr_bytes)
@@ -379,9 +384,10 @@ static struct soft_block *decode_straddling(struct soft_vp *vp,
 	n += fetch(vp, &at2, buf + n, (unsigned int)sizeof(buf) - n);
 	b = block_alloc(vp);
 	n = decode_run(vp, b, buf, n, 1);
+	if (!keep)
+		o.version--;
 	block_complete(b, &o, buf, n);
-	if (keep)
-		block_keep(vp, b, key);
+	block_keep(vp, b, key);
 	return b;
 }
 
@@ -414,20 +420,20 @@ static struct soft_block *decode_block(struct soft_vp *vp,
 	keep = code_page_claim(vp, o.page, o.gpa, n, &o.version);
 	if (memcmp(buf, at->host, n) != 0)
 		return decode_once(vp, at, lin);
+	if (!keep)
+		o.version--;
 	block_complete(b, &o, buf, n);
-	if (keep) {
-		b->key = key;
-		b->checked = changes;
-		block_keep(vp, b, key);
-	}
+	b->key = key;
+	b->checked = keep ? changes : NOT_CHECKED;
+	block_keep(vp, b, key);
 	return b;
 }
 
 /* ---- finding ---- */
 
 /*
- * Is @b, whose version is no longer its page's, still what memory says? Then
- * it may be run; and kept if every processor knows of the mark.
+ * Is @b, whose version is not its page's, still what memory says? Then it may
+ * be run now; and without asking again if every processor knows of the mark.
  */
 static bool block_revive(struct soft_vp *vp, struct soft_block *b,
 			 uint64_t changes)
@@ -446,14 +452,32 @@ static bool block_revive(struct soft_vp *vp, struct soft_block *b,
 	return true;
 }
 
-static bool straddling_is_current(struct soft_vp *vp,
-				  const struct block_origin *o, uint64_t lin)
+/* The same for one that goes on in the next page, which may be another now. */
+static bool straddling_revive(struct soft_vp *vp, struct soft_block *b,
+			      uint64_t lin)
 {
 	struct code_place at2 = place_at(vp, (lin | ~PAGE_MASK) + 1);
+	struct block_origin *o = block_origin(b);
+	unsigned int first = (unsigned int)(PAGE_SIZE - (lin & ~PAGE_MASK));
+	uint32_t version, version2;
+	bool keep;
 
-	return at2.host == o->host2 &&
-	       atomic_load(&o->page->version) == o->version &&
-	       atomic_load(&o->page2->version) == o->version2;
+	if (at2.host != o->host2)
+		return false;
+	if (atomic_load(&o->page->version) == o->version &&
+	    atomic_load(&o->page2->version) == o->version2)
+		return true;
+	keep = code_page_claim(vp, o->page, o->gpa, first, &version);
+	keep &= code_page_claim(vp, o->page2, at2.gpa.v, INSN_MAX_LEN - first,
+				&version2);
+	if (memcmp(block_bytes(b), o->host, first) != 0 ||
+	    memcmp(block_bytes(b) + first, o->host2, b->nr_bytes - first) != 0)
+		return false;
+	if (keep) {
+		o->version = version;
+		o->version2 = version2;
+	}
+	return true;
 }
 
 bool block_recheck(struct soft_vp *vp, struct soft_block *b)
@@ -474,7 +498,7 @@ static bool block_check(struct soft_vp *vp, struct soft_block *b, uint64_t lin)
 	const struct block_origin *o = block_origin(b);
 
 	if (o->host2)
-		return straddling_is_current(vp, o, lin);
+		return straddling_revive(vp, b, lin);
 	return b->checked == changes || block_recheck(vp, b) ||
 	       block_revive(vp, b, changes);
 }

@@ -6,6 +6,7 @@
 #include "int.h"
 
 #include <cpuid.h>
+#include <sched.h>
 
 /* ---- flags ---- */
 
@@ -51,9 +52,18 @@ HANDLER(nop)
 {
 }
 
+/*
+ * Whoever spins long waits for a processor that may have no host CPU: every
+ * now and then it gets ours.
+ */
+#define PAUSES_TO_YIELD 128
+
 HANDLER(pause_hint)
 {
 	__builtin_ia32_pause();
+	if (__builtin_expect(++vp->pauses % PAUSES_TO_YIELD == 0, 0) &&
+	    vp->partition->hv.nr_vps > 1)
+		(void)sched_yield();
 }
 
 HANDLER(lfence)

@@ -121,6 +121,7 @@ struct soft_vp {
 	_Atomic uint64_t seen_epoch; /* code_epoch acknowledged; see block.c */
 	_Atomic bool in_guest;
 
+	uint32_t pauses; /* PAUSE instructions, modulo its size */
 	/* MONITOR: address armed, or ~0. */
 	uint64_t monitor;
 
