@@ -98,8 +98,8 @@ static void sample(uint64_t *ret_tsc, int64_t *ret_ns)
 static uint64_t khz_measured(void)
 {
 	const struct timespec wait = {.tv_nsec = MEASURE_NS};
-	uint64_t tsc0, tsc1;
-	int64_t ns0, ns1;
+	uint64_t tsc0 = 0, tsc1 = 0;
+	int64_t ns0 = 0, ns1 = 0;
 
 	sample(&tsc0, &ns0);
 	(void)nanosleep(&wait, NULL);

@@ -73,8 +73,7 @@ static void check_stack_alignment(struct soft_vp *vp, uint64_t sp,
 {
 	if (vp->mode & SOFT_MODE_AC)
 		mem_probe(vp,
-			  seg_linear(vp, X86_SS, sp, size,
-				     access == MEM_WRITE),
+			  seg_linear(vp, X86_SS, sp, size, access == MEM_WRITE),
 			  access, size);
 }
 
