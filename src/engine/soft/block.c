@@ -9,6 +9,7 @@
 #include "bind.h"
 #include "fault.h"
 #include "mem.h"
+#include "xlat.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -245,6 +246,7 @@ void soft_blocks_flush(struct soft_vp *vp)
 
 	if (!bs)
 		return;
+	xlat_reset(vp);
 	memset(bs->set, 0, sizeof(bs->set));
 	bs->used = 0;
 	vp->end_block = true;
@@ -333,6 +335,8 @@ static void block_complete(struct soft_block *b, const struct block_origin *o,
 	b->succ[1] = (struct block_way){0};
 	b->nr_bytes = (uint16_t)nr_bytes;
 	b->kept = false;
+	b->heat = 0;
+	b->code = NULL;
 	*block_origin(b) = *o;
 	memcpy(block_bytes(b), bytes, nr_bytes);
 }

@@ -31,6 +31,7 @@ static inline uint64_t block_key(const uint8_t *host, uint32_t mode)
 }
 
 struct soft_block;
+struct xlat_block;
 
 /* A block by its name, so that others need not be touched. */
 struct block_way {
@@ -46,8 +47,10 @@ struct soft_block {
 	struct block_way succ[2]; /* likely next ones, to be checked */
 	uint16_t nr_insns;
 	uint16_t nr_bytes;
-	bool kept;     /* in the table; else good for one execution */
-	bool indirect; /* ends where any block may follow */
+	bool kept;               /* in the table; else good for one execution */
+	bool indirect;           /* ends where any block may follow */
+	uint32_t heat;           /* executions, until it is translated */
+	struct xlat_block *code; /* its translation, or NULL */
 	/*
 	 * The instructions and one that ends the block (soft_block_end()), then
 	 * a struct block_origin, then a copy of the bytes.

@@ -13,6 +13,7 @@
 #include "code.h"
 #include "block.h"
 #include "mem.h"
+#include "xlat.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +38,12 @@ static uint64_t granule_mask(uint64_t gpa, unsigned int len)
 static uint64_t ring_entry(uint64_t epoch, uint64_t gpa)
 {
 	return epoch << RING_PAGE_BITS | gpa >> PAGE_SHIFT;
+}
+
+static uint64_t ring_gpa(uint64_t entry)
+{
+	return (entry << PAGE_SHIFT) &
+	       BITS64(RING_PAGE_BITS + PAGE_SHIFT - 1, 12);
 }
 
 /* Make every other processor drop its fast paths for writing to @gpa. */
@@ -113,12 +120,55 @@ static bool page_written(struct soft_partition *sp, struct code_page *pg,
 	return true;
 }
 
+/*
+ * Translations of @gpa's page are stale on every processor but @but: each
+ * drops what it has when it looks. The version has been bumped already.
+ */
+static void tell_stale(struct soft_partition *sp, const struct hv_vp *but,
+		       uint64_t gpa)
+{
+	uint64_t epoch = atomic_fetch_add(&sp->stale_epoch, 1) + 1;
+
+	atomic_store(&sp->stale_ring[epoch % SOFT_STALE_RING],
+		     ring_entry(epoch, gpa));
+	for (uint32_t i = 0; i < sp->hv.nr_vps; i++)
+		if (sp->hv.vp[i] != but)
+			hv_vp_notify(sp->hv.vp[i], HV_ATTN_ENGINE);
+}
+
+/* See what others have told that way. */
+static void see_stale(struct soft_vp *vp)
+{
+	struct soft_partition *sp = vp->partition;
+	uint64_t epoch = atomic_load(&sp->stale_epoch);
+
+	if (epoch - vp->xl.stale_epoch > SOFT_STALE_RING / 2) {
+		xlat_all_stale(vp);
+		vp->xl.stale_epoch = epoch;
+	}
+	while (vp->xl.stale_epoch != epoch) {
+		uint64_t n = ++vp->xl.stale_epoch;
+		uint64_t v = atomic_load(&sp->stale_ring[n % SOFT_STALE_RING]);
+		uint64_t gpa = ring_gpa(v);
+
+		if (v == ring_entry(n, gpa))
+			xlat_page_stale(vp, gpa);
+		else
+			xlat_all_stale(vp);
+	}
+}
+
 void soft_code_written(struct soft_vp *vp, gpa_t gpa, unsigned int len)
 {
 	struct code_page *pg = code_page(vp->partition, gpa.v);
 
-	if (pg && page_written(vp->partition, pg, gpa.v, len))
-		vp->end_block = true;
+	if (!pg || !page_written(vp->partition, pg, gpa.v, len))
+		return;
+	vp->end_block = true;
+	if (vp->partition->xlat) {
+		xlat_page_stale(vp, gpa.v);
+		tell_stale(vp->partition, &vp->hv, gpa.v);
+	}
 }
 
 void soft_memory_written(struct hv_partition *p, gpa_t gpa, uint64_t len)
@@ -133,7 +183,8 @@ void soft_memory_written(struct hv_partition *p, gpa_t gpa, uint64_t len)
 			n = len;
 		if (!pg)
 			return;
-		(void)page_written(sp, pg, gpa.v, (unsigned int)n);
+		if (page_written(sp, pg, gpa.v, (unsigned int)n) && sp->xlat)
+			tell_stale(sp, NULL, gpa.v);
 		gpa.v += n;
 		len -= n;
 	}
@@ -145,6 +196,8 @@ void soft_code_attention(struct soft_vp *vp)
 	uint64_t seen = atomic_load(&vp->seen_epoch);
 	uint64_t epoch;
 
+	if (sp->xlat)
+		see_stale(vp);
 	epoch = atomic_load(&sp->code_epoch);
 	if (epoch == seen)
 		return;

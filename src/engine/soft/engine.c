@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "native.h"
 #include "world.h"
+#include "xlat.h"
 
 #include <soft/engine.h>
 
@@ -19,6 +20,14 @@ static struct soft_partition *soft_partition(struct hv_partition *p)
 static int partition_init(struct hv_partition *p)
 {
 	return soft_native_init(soft_partition(p));
+}
+
+/* The same with translations, where the host allows. */
+static int partition_init_xlat(struct hv_partition *p)
+{
+	soft_partition(p)->xlat = !soft_xlat_unusable();
+	soft_partition(p)->xlat_heat = XLAT_HEAT;
+	return partition_init(p);
 }
 
 static void partition_fini(struct hv_partition *p)
@@ -41,12 +50,22 @@ static int vp_init(struct hv_vp *hv)
 		return err;
 	err = tlb_init(vp);
 	if (err < 0)
-		soft_blocks_fini(vp);
+		goto fini_blocks;
+	err = xlat_init(vp);
+	if (err < 0)
+		goto fini_tlb;
+	return 0;
+
+fini_tlb:
+	tlb_fini(vp);
+fini_blocks:
+	soft_blocks_fini(vp);
 	return err;
 }
 
 static void vp_fini(struct hv_vp *hv)
 {
+	xlat_fini(soft_vp(hv));
 	tlb_fini(soft_vp(hv));
 	soft_blocks_fini(soft_vp(hv));
 }
@@ -105,6 +124,22 @@ const struct engine_ops soft_engine = {
 	.partition_size = sizeof(struct soft_partition),
 	.vp_size = sizeof(struct soft_vp),
 	.partition_init = partition_init,
+	.partition_fini = partition_fini,
+	.vp_init = vp_init,
+	.vp_fini = vp_fini,
+	.vp_run = soft_vp_run,
+	.vp_inject = vp_inject,
+	.regs_changed = regs_changed,
+	.memory_written = soft_memory_written,
+	.map_changed = map_changed,
+	.translate = mmu_translate,
+};
+
+const struct engine_ops soft_engine_xlat = {
+	.name = "soft",
+	.partition_size = sizeof(struct soft_partition),
+	.vp_size = sizeof(struct soft_vp),
+	.partition_init = partition_init_xlat,
 	.partition_fini = partition_fini,
 	.vp_init = vp_init,
 	.vp_fini = vp_fini,

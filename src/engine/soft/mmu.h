@@ -84,13 +84,20 @@ void mem_set_bits_sys(struct soft_vp *vp, uint64_t lin, uint8_t bits,
 #define TLB_FILLED_MAX 256
 #define TLB_CONTEXTS   16
 #define TLB_WRITERS    8192
+#define TLB_JUMPS      4096
 
 /*
  * Beside the fast path's entries: pages by slot, also those that never match
  * there (device space and the like) so that they need no walk either.
  */
 struct tlb_array {
-	struct tlb_entry entry[TLB_ENTRIES];
+	struct tlb_entry entry[TLB_ENTRIES]; /* first */
+	/*
+	 * Part of the keys of jumps found under this array: changes when an
+	 * executable page leaves it or vp->mode differs.
+	 */
+	uint64_t salt;
+	uint32_t mode;
 	uint64_t page[TLB_ENTRIES]; /* linear */
 	uint64_t gpa[TLB_ENTRIES];  /* of the page */
 	uint16_t info[TLB_ENTRIES];
@@ -105,6 +112,12 @@ struct tlb_context {
 	uint16_t pcid;
 	uint64_t last_use;
 	struct tlb_array view[MEM_VIEWS];
+};
+
+/* Where translated code goes on at a RIP (xlat.h). */
+struct tlb_jump {
+	uint64_t key; /* RIP + tlb_array.salt; 0: free */
+	uint64_t code;
 };
 
 /* A page for one access: see mmu.c. */
@@ -134,8 +147,14 @@ struct soft_tlb {
 		bool direct;    /* stored through the pointer already */
 		bool stopped;
 	} rmw;
+	uint64_t salt; /* the latest one given */
+	struct tlb_jump jump[TLB_JUMPS];
 	struct tlb_context ctx[TLB_CONTEXTS];
 };
+
+/* Code at @rip under the current mapping and mode is @code. */
+void tlb_note_jump(struct soft_vp *vp, uint64_t rip, uint64_t code);
+void tlb_forget_jumps(struct soft_vp *vp);
 
 /* RAM at @gpa, to the end of its page at least; NULL: none. */
 uint8_t *mmu_host(struct soft_vp *vp, uint64_t gpa, bool *ret_readonly);

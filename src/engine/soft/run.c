@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "flags.h"
 #include "world.h"
+#include "xlat.h"
 
 #define SHADOWS (VP_SHADOW_STI | VP_SHADOW_MOV_SS)
 
@@ -66,7 +67,8 @@ void soft_block_end(struct soft_vp *vp, const struct insn *in)
 
 	if (__builtin_expect(!must_look(vp) && vp->chain, 1))
 		next = next_block(vp, b);
-	if (!next) {
+	/* Translations are the run loop's. */
+	if (!next || next->code || xlat_wants(vp, next)) {
 		vp->ended = b;
 		return;
 	}
@@ -183,7 +185,7 @@ static bool step(struct soft_vp *vp, enum engine_exit *why)
 	uint64_t lin = code_linear(vp);
 	uint32_t shadow = r->shadow & SHADOWS;
 	bool tf = r->rflags & X86_FL_TF;
-	const struct soft_block *b;
+	struct soft_block *b;
 	uint32_t dr6;
 
 	if (debugger_wants(vp, lin)) {
@@ -273,8 +275,18 @@ static enum engine_exit run_loop(struct soft_vp *vp)
 				b = NULL;
 				continue;
 			}
+			vp->xl.link = 0;
 		}
 		b = soft_block_find(vp, b, 0);
+		if (xlat_wants(vp, b))
+			xlat_translate(vp, b);
+		if (b->code && !vp->xl.interpret) {
+			xlat_execute(vp, b);
+			b = NULL;
+			continue;
+		}
+		vp->xl.interpret = false;
+		vp->xl.link = 0; /* not what a link may lead to */
 		vp->chain = CHAIN_MAX;
 		b = execute(vp, b);
 	}
@@ -285,6 +297,7 @@ static bool take_fault(struct soft_vp *vp, enum engine_exit *why)
 {
 	vp->pending_db = 0;
 	vp->halt = false;
+	vp->xl.link = 0;
 	if (!soft_deliver_fault(vp)) {
 		*why = ENGINE_EXIT_SHUTDOWN;
 		return true;
@@ -310,6 +323,9 @@ enum engine_exit soft_vp_run(struct hv_vp *hv)
 	}
 	soft_guest_enter(vp);
 	soft_code_attention(vp);
+	vp->xl.link = 0;
+	if (vp->xl.x)
+		xlat_enter_run(vp);
 	if (!_setjmp(vp->fault_jmp) || !take_fault(vp, &why))
 		why = run_loop(vp);
 	vp->in = NULL;

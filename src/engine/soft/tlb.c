@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* TLB_SIZE: 0 4 KiB, 1 2 MiB, 2 4 MiB, 3 1 GiB */
 static const uint8_t size_shift[] = {12, 21, 22, 30};
@@ -61,12 +62,38 @@ static void drop_write(struct soft_tlb *t, struct tlb_array *a, unsigned int i)
 	(*writer_count(t, a->gpa[i]))--;
 }
 
+#define SALT_STEP (UINT64_C(1) << 48)
+
+static void renew_salts(struct soft_tlb *t)
+{
+	memset(t->jump, 0, sizeof(t->jump));
+	t->salt = 0;
+	for (unsigned int c = 0; c < TLB_CONTEXTS; c++)
+		for (unsigned int v = 0; v < MEM_VIEWS; v++)
+			t->ctx[c].view[v].salt = t->salt += SALT_STEP;
+}
+
+/*
+ * Salts are multiples of 2^48, so that canonical addresses under different
+ * salts never make the same key.
+ */
+static void new_salt(struct soft_tlb *t, struct tlb_array *a)
+{
+	t->salt += SALT_STEP;
+	if (t->salt >> 48 == UINT16_MAX)
+		renew_salts(t);
+	else
+		a->salt = t->salt;
+}
+
 static void drop(struct soft_tlb *t, struct tlb_array *a, unsigned int i)
 {
 	if (!a->info[i])
 		return;
 	drop_write(t, a, i);
 	a->entry[i].read = TLB_NONE;
+	if (a->entry[i].exec != TLB_NONE)
+		new_salt(t, a);
 	a->entry[i].exec = TLB_NONE;
 	if (a->info[i] & TLB_SIZE)
 		a->nr_large--;
@@ -428,6 +455,25 @@ struct tlb_array *tlb_fill(struct soft_vp *vp, enum mem_view view, uint64_t lin,
 	return a;
 }
 
+void tlb_note_jump(struct soft_vp *vp, uint64_t rip, uint64_t code)
+{
+	struct soft_tlb *t = vp->tlbs;
+	struct tlb_array *a = (struct tlb_array *)(void *)vp->tlb;
+	struct tlb_jump *j = &t->jump[rip & (TLB_JUMPS - 1)];
+
+	if (a->mode != vp->mode) {
+		a->mode = vp->mode;
+		new_salt(t, a);
+	}
+	j->key = rip + a->salt;
+	j->code = code;
+}
+
+void tlb_forget_jumps(struct soft_vp *vp)
+{
+	memset(vp->tlbs->jump, 0, sizeof(vp->tlbs->jump));
+}
+
 void tlb_select(struct soft_vp *vp)
 {
 	struct soft_tlb *t = vp->tlbs;
@@ -448,6 +494,7 @@ int tlb_init(struct soft_vp *vp)
 		t->blocked[i] =
 			(struct tlb_entry){TLB_NONE, TLB_NONE, TLB_NONE, 0};
 	vp->tlbs = t;
+	renew_salts(t);
 	use_context(vp, get_context(t, 0));
 	return 0;
 }

@@ -25,6 +25,7 @@
 struct soft_block;
 struct soft_blocks;
 struct soft_native;
+struct xlat;
 
 /*
  * What instructions mean right now: part of a decoded block's key.
@@ -53,6 +54,8 @@ struct soft_native;
 #define SOFT_SLOW_DEBUGGER 0x08u /* host debugger: step or breakpoints */
 #define SOFT_SLOW_RF       0x10u /* RFLAGS.RF set: clear after one */
 
+#define SOFT_STALE_RING 64
+
 struct soft_partition {
 	struct hv_partition hv;     /* first */
 	struct soft_pages *pages;   /* per-page code marks; see block.c */
@@ -61,6 +64,12 @@ struct soft_partition {
 	_Atomic uint64_t code_changes;  /* of any code_page.version */
 	_Atomic uint64_t features;      /* of the CPU model; see sys.c */
 	_Atomic uint32_t world_stopper; /* see world.c */
+
+	/* Translating: see xlat.h. */
+	bool xlat;
+	uint32_t xlat_heat; /* executions before translation */
+	_Atomic uint64_t stale_epoch;
+	_Atomic uint64_t stale_ring[SOFT_STALE_RING]; /* see code.c */
 };
 
 struct soft_vp {
@@ -125,8 +134,22 @@ struct soft_vp {
 	/* MONITOR: address armed, or ~0. */
 	uint64_t monitor;
 
+	/* What translated code uses; see xlat.h. */
+	struct {
+		struct xlat *x;     /* NULL: interpreter only */
+		uint64_t code_page; /* linear; of the running translation */
+		uint64_t link;      /* the direct jump that has left */
+		uint64_t target;    /* of a call, while its stack is probed */
+		uint64_t page;
+		uint64_t stale_epoch; /* seen; see code.c */
+		uint32_t host_mxcsr;
+		bool parked;    /* vectors are in hv.regs */
+		bool interpret; /* not to be run translated now */
+	} xl;
+
 	struct {
 		uint64_t insns, decodes, tlb_misses, native;
+		uint64_t xlat_blocks, xlat_insns, xlat_runs, xlat_flushes;
 	} stat;
 };
 

@@ -105,6 +105,8 @@ static const struct cpu_model *model(void)
 
 /* ---- the machine ---- */
 
+bool machine_xlat;
+
 static void page_tables(struct machine *m)
 {
 	uint64_t *pml4 = (uint64_t *)(void *)(m->ram + 0x1000);
@@ -161,7 +163,7 @@ static void gdt(struct machine *m)
 void machine_init(struct machine *m)
 {
 	const struct hv_partition_config config = {
-		.engine = &soft_engine,
+		.engine = machine_xlat ? &soft_engine_xlat : &soft_engine,
 		.host = &host_ops,
 		.host_ctx = m,
 		.model = model(),
@@ -178,6 +180,7 @@ void machine_init(struct machine *m)
 	memset(m->p, 0, soft_engine.partition_size);
 	memset(m->vp, 0, soft_engine.vp_size);
 	assert_int_equal(hv_partition_init(m->p, &config), 0);
+	((struct soft_partition *)(void *)m->p)->xlat_heat = 0;
 	slot.host = m->ram;
 	assert_int_equal(hv_partition_map(m->p, &slot), 0);
 	assert_int_equal(hv_vp_init(&m->vp->hv, m->p), 0);

@@ -34,6 +34,9 @@ struct machine {
 	void (*on_pio)(struct machine *m, uint16_t port);
 };
 
+/* Machines to come translate, each block at once. */
+extern bool machine_xlat;
+
 void machine_init(struct machine *m);
 void machine_fini(struct machine *m);
 

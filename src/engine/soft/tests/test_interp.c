@@ -668,7 +668,8 @@ static void test_real_mode(void **state)
 	assert_int_equal(m->r->rip, 0x100 + (code_real_end - code_real));
 }
 
-int main(void)
+/* With an argument: by the translator. */
+int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -698,5 +699,6 @@ int main(void)
 		TEST(test_real_mode),
 	};
 
+	machine_xlat = argc > 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
