@@ -150,8 +150,12 @@ struct diff_engine {
 };
 
 extern const struct diff_engine engine_interp;
+extern const struct diff_engine engine_xlat;
 
 /* ---- compare.c ---- */
+
+/* The engine translates blocks. */
+extern bool compare_translated;
 
 /* NULL: equal. Else what differs first, for humans. */
 const char *compare(const struct diff_case *c, const struct diff_result *a,

@@ -47,6 +47,7 @@
 
 static struct {
 	uint8_t *ram;
+	const struct engine_ops *engine;
 	struct hv_partition *p;
 	struct soft_vp *vp;
 	struct cpu_model model;
@@ -252,20 +253,22 @@ static void *alloc_zeroed(size_t size)
 
 static int make_partition(void)
 {
-	struct hv_partition_config config = {.engine = &soft_engine,
+	struct hv_partition_config config = {.engine = self.engine,
 					     .host = &host_ops,
 					     .model = &self.model,
 					     .tsc_khz = 1000000};
 	struct hv_slot slot = {.size = RAM_SIZE, .host = self.ram};
 	int err;
 
-	self.p = alloc_zeroed(soft_engine.partition_size);
-	self.vp = alloc_zeroed(soft_engine.vp_size);
+	self.p = alloc_zeroed(self.engine->partition_size);
+	self.vp = alloc_zeroed(self.engine->vp_size);
 	if (!self.p || !self.vp)
 		return -ENOMEM;
 	err = hv_partition_init(self.p, &config);
 	if (err < 0)
 		return err;
+	self.vp->partition = (struct soft_partition *)(void *)self.p;
+	self.vp->partition->xlat_heat = 0;
 	err = hv_vp_init(&self.vp->hv, self.p);
 	if (err < 0)
 		return err;
@@ -296,7 +299,7 @@ static int engine_open(void)
 		return err;
 	hv_vp_reset(&self.vp->hv, false);
 	initial_state(&self.vp->hv.regs);
-	soft_engine.regs_changed(&self.vp->hv, HV_CHANGED_ALL);
+	self.engine->regs_changed(&self.vp->hv, HV_CHANGED_ALL);
 	self.initial = self.vp->hv.regs;
 	return 0;
 }
@@ -315,7 +318,7 @@ static void load_case(const struct diff_case *c)
 	uint64_t code = PA_CODE + c->code_off;
 
 	memcpy(self.ram + code, c->code, sizeof(c->code));
-	soft_engine.memory_written(self.p, GPA(code), sizeof(c->code));
+	self.engine->memory_written(self.p, GPA(code), sizeof(c->code));
 
 	memcpy(r->gpr, c->in.gpr, sizeof(c->in.gpr));
 	r->rip = DIFF_CODE + c->code_off;
@@ -369,7 +372,7 @@ static void engine_run(const struct diff_case *c, struct diff_result *r)
 	r->skipped = false;
 	window_prepare(&self.window, c);
 	load_case(c);
-	why = soft_engine.vp_run(&self.vp->hv);
+	why = self.engine->vp_run(&self.vp->hv);
 	save_result(c, r);
 	window_collect(&self.window, c, r);
 	if (why == ENGINE_EXIT_HALT && regs->rip - HANDLERS < 4096)
@@ -379,9 +382,30 @@ static void engine_run(const struct diff_case *c, struct diff_result *r)
 	exit(1);
 }
 
+/* The same, each instruction by its translation. */
+static int engine_open_xlat(void)
+{
+	self.engine = &soft_engine_xlat;
+	compare_translated = true;
+	return engine_open();
+}
+
+static int engine_open_interp(void)
+{
+	self.engine = &soft_engine;
+	return engine_open();
+}
+
+const struct diff_engine engine_xlat = {
+	.name = "xlat",
+	.open = engine_open_xlat,
+	.run = engine_run,
+	.close = engine_close,
+};
+
 const struct diff_engine engine_interp = {
 	.name = "interp",
-	.open = engine_open,
+	.open = engine_open_interp,
 	.run = engine_run,
 	.close = engine_close,
 };

@@ -23,7 +23,8 @@
 #define MAX_REPLAYS    64u
 #define SEQUENCE_EVERY 8u
 
-static const struct diff_engine *const engines[] = {&engine_interp};
+static const struct diff_engine *const engines[] = {&engine_interp,
+						    &engine_xlat};
 
 static struct {
 	uint64_t seed;
