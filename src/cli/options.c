@@ -71,7 +71,7 @@ static const char help_text[] =
 	"  --memory SIZE          16M to 1T; K, M, G or T may follow, a plain\n"
 	"                         number is MiB (default: 1G)\n"
 	"  --cpu-model MODEL      v2, v3 or host (default: v3)\n"
-	"  --engine ENGINE        auto or interp (default: auto)\n"
+	"  --engine ENGINE        auto, interp or soft (default: auto)\n"
 	"\n"
 	"What to boot\n"
 	"  --kernel FILE          Linux bzImage, or ELF with a multiboot header\n"
@@ -304,7 +304,7 @@ static int set_word(struct run_options *o, int id)
 {
 	static const char *const machines[] = {BOARD_MACHINE};
 	static const char *const models[] = {"v2", "v3", "host"};
-	static const char *const engines[] = {"auto", "interp"};
+	static const char *const engines[] = {"auto", "interp", "soft"};
 	static const char *const resets[] = {"reboot", "exit"};
 	static const char *const levels[] = {"on", "strict"};
 	int word;
@@ -319,8 +319,9 @@ static int set_word(struct run_options *o, int id)
 		return word;
 	case OPT_ENGINE:
 		word = CHOOSE("engine", engines);
-		o->engine = word == 1 ? PARTITION_ENGINE_INTERP
-				      : PARTITION_ENGINE_AUTO;
+		o->engine = word == 2   ? PARTITION_ENGINE_SOFT
+			    : word == 1 ? PARTITION_ENGINE_INTERP
+					: PARTITION_ENGINE_AUTO;
 		return word;
 	case OPT_ON_RESET:
 		word = CHOOSE("on-reset", resets);

@@ -11,9 +11,19 @@ int partition_new(struct partition **ret, const struct partition_config *config,
 		  char *why_buf, size_t why_size)
 {
 	struct cpu_source host = host_cpu_source();
+	const char *why;
 
 	switch (config->engine) {
-	case PARTITION_ENGINE_AUTO: /* there is one so far */
+	case PARTITION_ENGINE_SOFT:
+		why = soft_xlat_unusable();
+		if (why) {
+			(void)snprintf(why_buf, why_size, "engine soft: %s",
+				       why);
+			return -EOPNOTSUPP;
+		}
+		return local_new(ret, config, &soft_engine_xlat, &host, why_buf,
+				 why_size);
+	case PARTITION_ENGINE_AUTO:
 	case PARTITION_ENGINE_INTERP:
 		return local_new(ret, config, &soft_engine, &host, why_buf,
 				 why_size);

@@ -42,6 +42,7 @@ struct partition_handlers {
 enum partition_engine {
 	PARTITION_ENGINE_AUTO,   /* the best this host offers */
 	PARTITION_ENGINE_INTERP, /* the interpreter */
+	PARTITION_ENGINE_SOFT,   /* interpreter and translator */
 };
 
 struct partition_config {
