@@ -225,10 +225,18 @@ int board_new(struct board **ret, const struct board_config *config, char *why,
 	return 0;
 }
 
+/* Requests in flight write to guest memory and complete into devices. */
+static void drain_disks(struct board *b)
+{
+	for (unsigned int i = 0; i < b->config.nr_disks; i++)
+		disk_queue_drain(disk_get_queue(b->config.disk[i].disk));
+}
+
 void board_free(struct board *b)
 {
 	if (!b)
 		return;
+	drain_disks(b);
 	board_free_devices(b);
 	partition_free(b->partition);
 	pci_bus_free(b->pci);
@@ -279,8 +287,7 @@ void board_pause(struct board *b)
 
 int board_reset(struct board *b, char *why, size_t why_size)
 {
-	for (unsigned int i = 0; i < b->config.nr_disks; i++)
-		disk_queue_drain(disk_get_queue(b->config.disk[i].disk));
+	drain_disks(b);
 	for (size_t i = 0; i < BOARD_NR_DEVICES; i++) {
 		if (b->dev[i])
 			device_reset(b->dev[i]);

@@ -142,7 +142,8 @@ static int load_firmware(struct board *b, const struct loader *l)
 
 /*
  * What a kernel may expect firmware to have done: PCI interrupts routed and
- * level-triggered, the IDE function decoded and with a bus-master window.
+ * level-triggered, the IDE function decoded and with a bus-master window, and
+ * the keyboard translating to scan code set 1.
  */
 static void set_up_chipset(struct board *b)
 {
@@ -154,6 +155,8 @@ static void set_up_chipset(struct board *b)
 	pci_bus_write(b->pci, ide, PCI_BAR(4), 4, 0xc001);
 	pci_bus_write(b->pci, ide, PCI_COMMAND, 2,
 		      PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+	io_bus_write(b->pio, 0x64, 1, 0x60);
+	io_bus_write(b->pio, 0x60, 1, 0x65);
 }
 
 static int boot_kernel(struct board *b, const struct loader *l)

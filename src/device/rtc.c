@@ -18,6 +18,7 @@
 #define NS_PER_S  INT64_C(1000000000)
 #define UIP_NS    INT64_C(244000) /* announced before the update */
 #define DAY_S     INT64_C(86400)
+#define MAX_NOW   UINT64_C(1000000000000000000) /* 31 years */
 #define MAX_UTC_S INT64_C(7500000000) /* past 2199, and ns still fit */
 
 enum {
@@ -88,7 +89,7 @@ static int rtc_check(const void *state)
 	const struct rtc_state *s = state;
 
 	if (s->index >= RTC_CMOS_SIZE || s->offset < 0 ||
-	    s->offset > MAX_UTC_S * NS_PER_S)
+	    s->offset > MAX_UTC_S * NS_PER_S || s->checked > MAX_NOW)
 		return -EINVAL;
 	return 0;
 }

@@ -85,7 +85,8 @@ struct board_config {
  */
 int board_new(struct board **ret, const struct board_config *config, char *why,
 	      size_t why_size);
-/* Every processor thread has ended. NULL is accepted. */
+/* Every processor thread has ended; waits as board_reset() does. NULL is
+ * accepted. */
 void board_free(struct board *b);
 
 struct partition *board_partition(struct board *b);
