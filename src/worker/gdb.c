@@ -16,7 +16,6 @@
 #include <host/log.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +112,30 @@ static size_t get_hex(uint8_t *dst, size_t size, const char *src)
 	return n;
 }
 
+/* A number in hex at *@text, which moves behind it. False: there is none. */
+static bool take_number(const char **text, uint64_t *ret)
+{
+	const char *p = *text;
+	uint64_t n = 0;
+
+	while (nibble(*p) >= 0)
+		n = n << 4 | (uint64_t)nibble(*p++);
+	if (p == *text)
+		return false;
+	*text = p;
+	*ret = n;
+	return true;
+}
+
+/* "ADDRESS,LENGTH" at *@text, which moves behind it. */
+static bool take_pair(const char **text, uint64_t *ret_a, uint64_t *ret_b)
+{
+	if (!take_number(text, ret_a) || **text != ',')
+		return false;
+	(*text)++;
+	return take_number(text, ret_b);
+}
+
 /* Copy between @buf and guest memory as @vp sees it, page by page. Returns
  * how many bytes could be reached. */
 static size_t copy_memory(struct gdb *g, uint64_t addr, uint8_t *buf,
@@ -147,7 +170,7 @@ static void read_memory(struct gdb *g, const char *args)
 	uint64_t addr, len;
 	size_t n;
 
-	if (sscanf(args, "%" SCNx64 ",%" SCNx64, &addr, &len) != 2) {
+	if (!take_pair(&args, &addr, &len)) {
 		reply(g, "E22");
 		return;
 	}
@@ -164,11 +187,10 @@ static void read_memory(struct gdb *g, const char *args)
 static void write_memory(struct gdb *g, const char *args)
 {
 	uint8_t bytes[MEMORY_MAX];
-	const char *data = strchr(args, ':');
 	uint64_t addr, len;
 
-	if (!data || sscanf(args, "%" SCNx64 ",%" SCNx64, &addr, &len) != 2 ||
-	    get_hex(bytes, sizeof(bytes), data + 1) != len) {
+	if (!take_pair(&args, &addr, &len) || *args != ':' ||
+	    get_hex(bytes, sizeof(bytes), args + 1) != len) {
 		reply(g, "E22");
 		return;
 	}
@@ -205,15 +227,16 @@ static void write_registers(struct gdb *g, const char *args)
 /* Z0 and Z1 are the same here: the processor compares addresses. */
 static void breakpoint(struct gdb *g, const char *packet)
 {
+	const char *args = packet + 2;
 	bool on = packet[0] == 'Z';
-	uint64_t addr;
+	uint64_t addr, kind;
 	int err;
 
 	if (packet[1] != '0' && packet[1] != '1') {
 		reply(g, "");
 		return;
 	}
-	if (sscanf(packet + 2, ",%" SCNx64, &addr) != 1) {
+	if (*args != ',' || (args++, !take_pair(&args, &addr, &kind))) {
 		reply(g, "E22");
 		return;
 	}
@@ -259,9 +282,9 @@ static void read_features(struct gdb *g, const char *args)
 	const char *xml = gdb_regs_xml();
 	char text[PACKET_MAX - 8];
 	size_t size = strlen(xml);
-	unsigned int off, len;
+	uint64_t off, len;
 
-	if (sscanf(args, "%x,%x", &off, &len) != 2) {
+	if (!take_pair(&args, &off, &len)) {
 		reply(g, "E22");
 		return;
 	}
@@ -269,6 +292,8 @@ static void read_features(struct gdb *g, const char *args)
 		reply(g, "l");
 		return;
 	}
+	if (len > size - off)
+		len = size - off;
 	if (len > sizeof(text) - 2)
 		len = sizeof(text) - 2;
 	(void)snprintf(text, sizeof(text), "%c%.*s",
