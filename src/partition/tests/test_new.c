@@ -3,9 +3,11 @@
  * with ports, device memory, an interrupt and a halt between. */
 #include <partition/partition.h>
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,23 +70,33 @@ static const struct partition_handlers handlers = {
 	.extint_ack = extint_ack,
 };
 
-static void test_interp(void **state)
+/* The name of the engine that ran; NULL: this host does not offer it. */
+static const char *run_engine(enum partition_engine engine)
 {
+	static char name[16];
 	const uint16_t vector[2] = {0x2000, 0};
 	struct guest_memory *memory;
 	struct partition_config config = {
-		.engine = PARTITION_ENGINE_AUTO,
+		.engine = engine,
 		.cpu_model = "v2",
 		.nr_vps = 1,
 		.handlers = &handlers,
 	};
 	struct vp_regs regs;
 	char why[200] = "";
+	int err;
 
 	assert_int_equal(guest_memory_new(&memory), 0);
 	assert_int_equal(guest_memory_add(memory, GPA(0), MIB, false), 0);
 	config.memory = memory;
-	if (partition_new(&seen.p, &config, why, sizeof(why)))
+	memset(&seen, 0, sizeof(seen));
+	err = partition_new(&seen.p, &config, why, sizeof(why));
+	if (err == -EOPNOTSUPP && engine == PARTITION_ENGINE_SOFT) {
+		assert_string_not_equal(why, "");
+		guest_memory_free(memory);
+		return NULL;
+	}
+	if (err)
 		fail_msg("%s", why);
 	assert_int_equal(
 		guest_memory_write(memory, GPA(0x1000), code, sizeof(code)), 0);
@@ -103,18 +115,36 @@ static void test_interp(void **state)
 	assert_int_equal(seen.length, 3);
 	assert_memory_equal(seen.said, "ABC", 3);
 	assert_int_equal(seen.acks, 1);
-	assert_string_equal(partition_engine_name(seen.p), "interp");
 
 	partition_vp_get_regs(seen.p, 0, &regs);
 	assert_int_equal(regs.gpr[X86_RSP] & 0xffff, 0x7000);
+	(void)snprintf(name, sizeof(name), "%s", partition_engine_name(seen.p));
 	partition_free(seen.p);
 	guest_memory_free(memory);
+	return name;
+}
+
+static void test_interp(void **state)
+{
+	assert_string_equal(run_engine(PARTITION_ENGINE_INTERP), "interp");
+}
+
+/* The best this host offers. */
+static void test_auto(void **state)
+{
+	const char *soft = run_engine(PARTITION_ENGINE_SOFT);
+
+	if (soft)
+		assert_string_equal(soft, "soft");
+	assert_string_equal(run_engine(PARTITION_ENGINE_AUTO),
+			    soft ? "soft" : "interp");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interp),
+		cmocka_unit_test(test_auto),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
