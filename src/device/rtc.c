@@ -134,6 +134,12 @@ static int64_t days_of_date(const struct clock *c)
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
+/* Nanoseconds since 1970; wraps, as a loaded offset may be anything. */
+static int64_t utc_at(const struct rtc_state *s, uint64_t now)
+{
+	return (int64_t)((uint64_t)s->offset + now);
+}
+
 static void clock_of(int64_t utc, struct clock *c)
 {
 	int64_t s = utc % DAY_S;
@@ -182,7 +188,7 @@ static void store_time(struct rtc_state *s, uint64_t now)
 {
 	struct clock c;
 
-	clock_of((s->offset + (int64_t)now) / NS_PER_S, &c);
+	clock_of(utc_at(s, now) / NS_PER_S, &c);
 	s->cmos[R_SECOND] = encode(s, c.second);
 	s->cmos[R_MINUTE] = encode(s, c.minute);
 	s->cmos[R_HOUR] = encode_hour(s, c.hour);
@@ -202,7 +208,7 @@ static void load_time(struct rtc_state *s, uint64_t now)
 	struct clock c;
 	int century =
 		(s->cmos[R_CENTURY] >> 4) * 10 + (s->cmos[R_CENTURY] & 15);
-	int64_t fraction = (s->offset + (int64_t)now) % NS_PER_S;
+	int64_t fraction = utc_at(s, now) % NS_PER_S;
 	int64_t utc;
 
 	c.second = decode(s, s->cmos[R_SECOND]) % 60;
@@ -258,8 +264,8 @@ static bool alarm_at(const struct rtc_state *s, int64_t utc)
 static void catch_up(struct rtc_state *s, uint64_t now)
 {
 	uint64_t period = period_ns(s);
-	int64_t from = (s->offset + (int64_t)s->checked) / NS_PER_S;
-	int64_t to = (s->offset + (int64_t)now) / NS_PER_S;
+	int64_t from = utc_at(s, s->checked) / NS_PER_S;
+	int64_t to = utc_at(s, now) / NS_PER_S;
 
 	if (period && now / period != s->checked / period)
 		s->cmos[R_C] |= C_PF;
@@ -293,7 +299,7 @@ static void update(struct rtc *r)
 	if ((enabled & B_PIE) && period)
 		due = (now / period + 1) * period;
 	if ((enabled & (B_AIE | B_UIE)) && runs(s)) {
-		int64_t utc = s->offset + (int64_t)now;
+		int64_t utc = utc_at(s, now);
 		uint64_t next = now + (uint64_t)(NS_PER_S - utc % NS_PER_S);
 
 		due = next < due ? next : due;
@@ -320,7 +326,7 @@ static bool is_time(unsigned int index)
 
 static bool in_update(const struct rtc_state *s, uint64_t now)
 {
-	int64_t utc = s->offset + (int64_t)now;
+	int64_t utc = utc_at(s, now);
 
 	return runs(s) && utc % NS_PER_S >= NS_PER_S - UIP_NS;
 }
