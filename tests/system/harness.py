@@ -21,6 +21,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
 LAMINA = os.environ.get("LAMINA") or os.path.join(
     ROOT, os.environ.get("BUILD", "build"), "bin", "lamina")
+# Run every machine on another engine than the default.
+ENGINE = ["--engine", os.environ["LAMINA_ENGINE"]] \
+    if os.environ.get("LAMINA_ENGINE") else []
 
 
 class Failure(Exception):
@@ -77,7 +80,7 @@ class Machine:
         self._open = 2
         self._master = None
         self.terminal = None
-        self._start([LAMINA, "run", *args], tty)
+        self._start([LAMINA, "run", *ENGINE, *args], tty)
 
     def _start(self, cmd, tty):
         if tty:
