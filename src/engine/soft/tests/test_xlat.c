@@ -50,10 +50,10 @@ static bool translated(void)
 static void test_lists(void **state)
 {
 	static struct xl xl;
-	struct soft_block b = {.key = (uint64_t)(SOFT_MODE_64 |
-						 SOFT_MODE_SSE_OK |
-						 SOFT_MODE_AVX_OK)
-				      << 48};
+	static struct soft_block b = {.key = (uint64_t)(SOFT_MODE_64 |
+							SOFT_MODE_SSE_OK |
+							SOFT_MODE_AVX_OK)
+					     << 48};
 
 	xl.vp = m->vp;
 	xl.b = &b;
